@@ -1,0 +1,180 @@
+"""The one place where a bad argument becomes an error text.
+
+Every function here takes the value and the name under which the caller knows it, and returns the value in the form
+that the formulas work on, or raises ``ValueError`` (a wrong value) or ``TypeError`` (a wrong type) with the name, what
+it must be, what came, and the first offending index.
+"""
+
+import operator
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+Array = np.ndarray[Any, Any]
+
+# The floats of ml_dtypes that float32 holds exactly; NumPy itself gives them kind "V".
+SMALL_FLOATS = frozenset(
+    {"bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e4m3", "float8_e3m4"}
+)
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is a float that float64 holds exactly."""
+    return (dtype.kind == "f" and dtype.itemsize <= 8) or dtype.name in SMALL_FLOATS
+
+
+def is_integer(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is a signed or unsigned integer of at most 64 bits."""
+    return dtype.kind in "iu"
+
+
+def place(name: str, index: Sequence[int]) -> str:
+    """Write where an element stands: ``x[3]``, ``x[1, 2]``, or ``x`` for a 0-d array."""
+    return f"{name}[{', '.join(str(int(i)) for i in index)}]" if len(index) else name
+
+
+def first_index(flags: Array) -> tuple[int, ...]:
+    """Return the index (C order) of the first true element."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(flags)), flags.shape))
+
+
+def refuse_element(name: str, array: Array, flags: Array, must: str) -> NoReturn:
+    """Raise ``ValueError`` for the first element that is flagged: ``x[3] is nan: must``."""
+    index = first_index(flags)
+    raise ValueError(f"{place(name, index)} is {array[index]}: {must}")
+
+
+def any_array(value: npt.ArrayLike, name: str) -> Array:
+    """Turn an array-like, or anything that speaks DLPack, into an array in native byte order."""
+    if type(value) is not np.ndarray:
+        value = _foreign_array(value, name)
+    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+
+
+def _foreign_array(value: Any, name: str) -> Array:
+    if any(cls.__name__ == "MaskedArray" for cls in type(value).__mro__):
+        raise TypeError(f"{name} is a masked array: fill or drop the masked entries first")
+    try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        raise TypeError(f"{name} is a {type(value).__name__} that is no array: {error}") from error
+
+
+def real_array(value: npt.ArrayLike, name: str) -> Array:
+    """Return an array of floats (at most 64 bits) or integers."""
+    array = any_array(value, name)
+    if not (is_float(array.dtype) or is_integer(array.dtype)):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integers or floats of at most 64 bits")
+    return array
+
+
+def float_array(value: npt.ArrayLike, name: str) -> Array:
+    """Return an array of floats; integers become float64 where that is exact."""
+    array = real_array(value, name)
+    if is_float(array.dtype):
+        return array
+    wide = array.astype(np.float64)
+    if array.size and array.dtype.itemsize == 8:
+        lost = (wide >= 2.0**63) if array.dtype.kind == "i" else (wide >= 2.0**64)
+        changed = lost | (np.where(lost, 0, wide).astype(array.dtype) != array)
+        if changed.any():
+            refuse_element(name, array, changed, "float64 cannot hold this integer exactly")
+    return wide
+
+
+def integer_array(value: npt.ArrayLike, name: str) -> Array:
+    """Return an array of integers of at most 64 bits."""
+    array = any_array(value, name)
+    if not is_integer(array.dtype):
+        if array.size == 0 and type(value) is not np.ndarray:  # an empty list says nothing of its dtype
+            return array.astype(np.int64)
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integers")
+    return array
+
+
+def finite(array: Array, name: str, what: str) -> None:
+    """Raise for the first NaN or infinity: ``x[3] is nan: only finite values can be quantized``."""
+    with np.errstate(invalid="ignore"):  # a signalling nan
+        if is_float(array.dtype) and not np.isfinite(array).all():
+            refuse_element(name, array, ~np.isfinite(array), f"only finite values can be {what}")
+
+
+def not_nan(array: Array, name: str, what: str) -> None:
+    """Raise for the first NaN: ``x[3] is nan: a NaN cannot be ranked``."""
+    with np.errstate(invalid="ignore"):
+        if is_float(array.dtype) and np.isnan(array).any():
+            refuse_element(name, array, np.isnan(array), f"a NaN cannot be {what}")
+
+
+def integer(value: Any, name: str, low: int | None = None, high: int | None = None) -> int:
+    """Return a Python integer within [low, high]; a bool or a float is no integer."""
+    if type(value) is not int:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name} is {value!r}: it must be an integer")
+        try:
+            value = operator.index(value)
+        except TypeError:
+            raise TypeError(f"{name} is {value!r} ({type(value).__name__}): it must be an integer") from None
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ValueError(f"{name} is {value}: it must be {_interval(low, high)}")
+    return int(value)
+
+
+def real_number(
+    value: Any, name: str, low: float | None = None, high: float | None = None, *, exclusive: bool = False
+) -> float:
+    """Return a finite Python float within [low, high], or strictly inside when exclusive."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}): it must be a number")
+    number = float(value)
+    below = low is not None and (number <= low if exclusive else number < low)
+    above = high is not None and (number >= high if exclusive else number > high)
+    if not np.isfinite(number) or below or above:
+        raise ValueError(f"{name} is {value}: it must be {_interval(low, high, exclusive=exclusive)}")
+    return number
+
+
+def _interval(low: float | None, high: float | None, *, exclusive: bool = False) -> str:
+    if low is not None and high is not None:
+        return f"strictly between {low} and {high}" if exclusive else f"from {low} to {high}"
+    if low is not None:
+        return f"above {low}" if exclusive else f"at least {low}"
+    if high is not None:
+        return f"below {high}" if exclusive else f"at most {high}"
+    return "finite"
+
+
+def boolean(value: Any, name: str) -> bool:
+    """Return a Python bool; nothing else is taken for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}: it must be True or False")
+    return bool(value)
+
+
+def choice(value: Any, name: str, allowed: Collection[str]) -> str:
+    """Return a word of a setting, or raise with the list of what is allowed."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+    return value
+
+
+def axis_number(value: Any, name: str, ndim: int) -> int:
+    """Return an axis counted from the front; negative ones count from the back."""
+    axis = integer(value, name)
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{name} is {axis}: the array has {ndim} dimension{'s' if ndim != 1 else ''}")
+    return axis % ndim
+
+
+def same_shape(first: Array, second: Array, first_name: str, second_name: str) -> None:
+    """Raise unless two arrays have one shape; nothing is broadcast."""
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{first_name} has shape {first.shape}, {second_name} has shape {second.shape}: they must be equal"
+        )
