@@ -1,0 +1,290 @@
+"""Run the directed cases, then search, then shrink; build the Report."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refcompress import arguments
+from refcompress.verify.agreement import Comparison, compare
+from refcompress.verify.candidates import Answer, Candidate, from_callable
+from refcompress.verify.diagnosis import diagnose, word
+from refcompress.verify.exchange import Exchange
+from refcompress.verify.layouts import FRAMEWORKS
+from refcompress.verify.operation import Arguments, Operation, Settings
+from refcompress.verify.operations import find_operation
+from refcompress.verify.report import CaseCount, Counterexample, Report
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+REPEATS = 12  # cases whose inputs are given a second time
+SEARCH = "search"
+
+
+def check(
+    candidate: Callable[..., Any] | Candidate,
+    operation: str | Operation,
+    *,
+    examples: int = 200,
+    seed: int = 0,
+    arrays: str = "numpy",
+    **settings: Any,
+) -> Report:
+    """Hold an implementation against the reference, and say which rule it follows instead.
+
+    Parameters
+    ----------
+    candidate : callable
+        Called with the operation's inputs, by position; settings are not passed.
+    operation : str
+        A name that ``refcompress operations`` lists.
+    examples : int
+        How many inputs the seeded search tries after the directed cases.
+    seed : int
+        The same seed gives the same report.
+    arrays : str
+        numpy, torch or jax: what the candidate is given.
+    **settings
+        The convention to test against, as the operation declares it.
+
+    Returns
+    -------
+    Report
+        Verdict, smallest counterexample and diagnosis; ``print(report)`` shows it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown operation or setting, with the list of what is allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def rounds_away(x, p):
+    ...     v = np.ldexp(x.astype(np.float64), p)
+    ...     return np.trunc(v + np.copysign(0.5, v)).astype(np.int64)
+    >>> report = check(rounds_away, "quantize", rounding="half_even")
+    >>> report.verdict
+    'differs'
+    """
+    op = find_operation(operation)
+    chosen = resolve(op, settings)
+    arguments.integer(examples, "examples", 0)
+    arguments.integer(seed, "seed", 0)
+    arguments.choice(arrays, "arrays", FRAMEWORKS)
+    names = [i.name for i in op.inputs]
+    subject = candidate if isinstance(candidate, Candidate) else from_callable(candidate, names, arrays)
+    exchanges = list(_directed(op, chosen, subject))
+    exchanges += _again(op, chosen, subject, exchanges)
+    smallest = None
+    if any(e.fails for e in exchanges):
+        smallest = _smallest(op, chosen, subject, exchanges, examples, seed)
+    else:
+        searched, smallest = _search(op, chosen, subject, examples, seed)
+        exchanges += searched
+    return _report(op, chosen, subject, exchanges, smallest, examples, seed, arrays)
+
+
+def resolve(operation: Operation, settings: Settings) -> dict[str, Any]:
+    """Fill in the defaults, and refuse what the operation does not know."""
+    known = operation.defaults
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"{operation.name} has no setting {name!r}: it has {', '.join(known)}")
+        allowed = operation.setting(name).allowed
+        if not any(value == a and type(value) is type(a) for a in allowed):
+            raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(word(a) for a in allowed)}")
+    return {**known, **settings}
+
+
+def _exchange(
+    op: Operation,
+    settings: Settings,
+    subject: Candidate,
+    case: str,
+    args: Arguments,
+    layout: str,
+    repeated: bool = False,
+) -> Exchange:
+    answer = subject.call(args, layout)
+    expected = op.answer(args, settings)
+    bound = None if op.bound is None else op.bound(args, settings)
+    if answer.problem is not None:
+        comparison = Comparison(answer.problem)
+    else:
+        comparison = compare(expected, answer.value, bound, check_dtype=settings.get("check_dtype", False))
+    return Exchange(case, args, layout, repeated, expected, bound, answer, comparison)
+
+
+def _directed(op: Operation, settings: Settings, subject: Candidate) -> Iterator[Exchange]:
+    for case in op.cases:
+        for args in case.make(settings):
+            yield _exchange(op, settings, subject, case.name, args, case.layout)
+
+
+def _again(op: Operation, settings: Settings, subject: Candidate, before: Sequence[Exchange]) -> list[Exchange]:
+    """Give some inputs a second time, in the reverse order."""
+    firsts = list({e.case: e for e in before if e.answer.problem is None}.values())[:REPEATS]
+    return [_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
+
+
+def _search(
+    op: Operation, settings: Settings, subject: Candidate, examples: int, seed: int
+) -> tuple[list[Exchange], Exchange | None]:
+    """Search for a failing input; return all that was tried, and the shrunk failure."""
+    tried: list[Exchange] = []
+
+    def fails(args: Arguments) -> bool:
+        tried.append(_exchange(op, settings, subject, SEARCH, args, "plain"))
+        return tried[-1].fails
+
+    found = _find(op.strategy(settings), fails, examples, seed)
+    failing = None if found is None else next(e for e in reversed(tried) if e.fails)
+    return tried, failing
+
+
+def _find(strategy: "SearchStrategy[Arguments]", fails: Callable[[Arguments], bool], examples: int, seed: int) -> Any:
+    from hypothesis import HealthCheck, Phase, find
+    from hypothesis import settings as hypothesis_settings
+    from hypothesis.errors import NoSuchExample
+
+    if examples == 0:
+        return None
+    plan = hypothesis_settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        return find(strategy, fails, settings=plan, random=random.Random(seed))
+    except NoSuchExample:
+        return None
+
+
+def _smallest(
+    op: Operation, settings: Settings, subject: Candidate, exchanges: Sequence[Exchange], examples: int, seed: int
+) -> Exchange:
+    """Return the smallest failure that can be found: by search, else by cutting a failing call down."""
+    failing = [e for e in exchanges if e.fails]
+    first = min(failing, key=lambda e: (e.repeated, e.layout != "plain", e.size))
+    if first.layout == "plain" and not first.repeated and "did not answer" not in (first.problem or ""):
+        _, found = _search(op, settings, subject, examples, seed)
+        if found is not None:
+            return found
+    return first if first.repeated else _cut_down(op, settings, subject, first)
+
+
+def _cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:
+    """Halve the first input along one axis after the other as long as the call still fails."""
+    progress = True
+    while progress:
+        progress = False
+        for args in _halves(failing.args):
+            try:
+                shorter = _exchange(op, settings, subject, failing.case, args, failing.layout)
+            except (ValueError, TypeError):  # the operation itself has no answer to it
+                continue
+            if shorter.fails:
+                failing, progress = shorter, True
+                break
+    return failing
+
+
+def _halves(args: Arguments) -> Iterator[Arguments]:
+    x = args[0]
+    if not isinstance(x, np.ndarray):
+        return
+    for axis, length in enumerate(x.shape):
+        for keep in (slice(length // 2), slice(length // 2, None), slice(length - 1), slice(1, None)):
+            if length > 1:
+                yield (x[(slice(None),) * axis + (keep,)], *args[1:])
+
+
+def _report(
+    op: Operation,
+    settings: Settings,
+    subject: Candidate,
+    exchanges: Sequence[Exchange],
+    smallest: Exchange | None,
+    examples: int,
+    seed: int,
+    arrays: str,
+) -> Report:
+    cases = []
+    for name in dict.fromkeys([*(c.name for c in op.cases), SEARCH]):
+        own = [e for e in exchanges if e.case == name]
+        cases.append(CaseCount(name, sum(e.size for e in own), sum(e.failed for e in own)))
+    differs = smallest is not None
+    return Report(
+        operation=op.name,
+        settings=dict(settings),
+        candidate=subject.name,
+        imports=subject.imports,
+        arrays=arrays,
+        verdict="differs" if differs else "agrees",
+        examples=examples,
+        seed=seed,
+        cases=tuple(cases),
+        counterexample=None if smallest is None else _counterexample(op, settings, smallest),
+        diagnosis=tuple(diagnose(op, settings, exchanges)) if differs else (),
+        remarks=tuple(
+            dict.fromkeys([*(r for e in exchanges for r in e.answer.remarks), *_accepts(op, settings, subject)])
+        ),
+        worst=max((e.comparison.worst for e in exchanges), default=0.0) if op.bound is not None else None,
+    )
+
+
+def _counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterexample:
+    law = None
+    if e.problem is None:
+        law = next((law.sentence for law in op.laws if not _holds(law.holds, e, settings)), None)
+    return Counterexample(
+        inputs=dict(zip((i.name for i in op.inputs), e.args, strict=True)),
+        layout=e.layout,
+        repeated=e.repeated,
+        expected=e.expected,
+        actual=e.answer.value,
+        problem=e.problem or (f"changes {', '.join(e.answer.changed)}" if e.answer.changed else None),
+        wrong=e.comparison.wrong,
+        bound=e.bound,
+        law=law,
+        why=_by_hand(op, settings, e),
+    )
+
+
+def _by_hand(op: Operation, settings: Settings, e: Exchange) -> str | None:
+    """Work out the first wrong value as a person would; for operations that say how, and results of one array."""
+    if op.by_hand is None or e.problem is not None or len(e.comparison.wrong) != 1 or not e.comparison.wrong[0].any():
+        return None
+    return op.by_hand(e.args, arguments.first_index(e.comparison.wrong[0]), settings)
+
+
+def _holds(law: Callable[[Arguments, Any, Settings], bool], e: Exchange, settings: Settings) -> bool:
+    with np.errstate(all="ignore"):
+        return law(e.args, e.answer.value, settings)
+
+
+def _accepts(op: Operation, settings: Settings, subject: Candidate) -> Iterator[str]:
+    """Yield a remark for each input that the operation rejects and the candidate takes."""
+    for name, make in op.rejects:
+        answer: Answer = subject.call(make(settings), "plain")
+        if answer.problem is None:
+            yield f"accepts {name}, which the operation rejects"
+
+
+def assert_agrees(candidate: Callable[..., Any], operation: str, **options: Any) -> None:
+    """Raise ``AssertionError`` with the report as its text unless the candidate agrees; takes what ``check`` takes.
+
+    Examples
+    --------
+    >>> from refcompress import quantize
+    >>> assert_agrees(lambda x, p: quantize(x, p, bits=8), "quantize", bits=8, examples=20)
+    """
+    report = check(candidate, operation, **options)
+    if report.verdict != "agrees":
+        raise AssertionError(str(report))

@@ -1,0 +1,338 @@
+"""Which other rule a candidate follows, which known fault it has, and where it differs.
+
+Every rival (another value of a setting, a known fault, a pair of settings) is evaluated on everything the candidate
+returned. One explains the candidate only if it gives *all* of its answers. Where none does, a rival is tried inside one
+region with the reference outside ("rounds halves away from zero in the last n mod 8 elements"); where that fails too,
+the best partial explanation and the place of the differences are given, and marked as partial.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from refcompress.arguments import Array
+from refcompress.verify.agreement import compare, parts
+from refcompress.verify.exchange import Exchange
+from refcompress.verify.layouts import straight_through
+from refcompress.verify.operation import Operation, Settings
+
+MOST_STATEMENTS = 3
+VECTOR_WIDTHS = (4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One statement about a candidate."""
+
+    statement: str
+    settings: Settings | None
+    fault: str | None
+    explained: int
+    """On how many of the candidate's answers the statement gives the very value."""
+    of: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether it explains everything that the candidate returned."""
+        return self.explained == self.of
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another rule, ready to be evaluated."""
+
+    says: str
+    settings: Settings | None
+    fault: str | None
+    answer: Callable[[Exchange], Any]
+    bound: Callable[[Exchange], Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region, ready to be evaluated: one flag an element of each part of the answer."""
+
+    where: str
+    mask: Callable[[Exchange], list[Array]]
+
+
+def setting_rivals(operation: Operation, settings: Settings, together: int = 1) -> Iterator[Rival]:
+    """Yield the rivals that are other values of ``together`` settings at once."""
+    others = [[(s, value) for value in s.allowed if value != settings[s.name]] for s in operation.settings if s.rival]
+    for chosen in itertools.combinations(others, together):
+        for pairs in itertools.product(*chosen):
+            changed = {s.name: value for s, value in pairs}
+            says = " and ".join(s.says.get(value, f"follows {s.name}={word(value)}") for s, value in pairs)
+            yield Rival(says, changed, None, *_under(operation, {**settings, **changed}))
+
+
+def _under(operation: Operation, settings: Settings) -> tuple[Callable[[Exchange], Any], Callable[[Exchange], Any]]:
+    bound = operation.bound
+    return (
+        lambda exchange: operation.answer(exchange.args, settings),
+        lambda exchange: None if bound is None else bound(exchange.args, settings),
+    )
+
+
+def fault_rivals(operation: Operation, settings: Settings) -> Iterator[Rival]:
+    """Yield the known faults."""
+    for fault in operation.faults:
+        yield Rival(
+            fault.statement,
+            None,
+            fault.name,
+            lambda exchange, f=fault: f.answer(exchange.args, settings),  # type: ignore[misc]
+            lambda exchange: exchange.bound,
+        )
+
+
+def _straight_through(operation: Operation, settings: Settings) -> Rival:
+    """Return the fault of reading an array's memory from its first byte on, whatever its strides."""
+    bound = operation.bound
+    return Rival(
+        "ignores the strides of its input: it reads the memory straight through",
+        None,
+        "strides_ignored",
+        lambda e: operation.answer(tuple(straight_through(v, e.layout) for v in e.args), settings),
+        lambda e: None if bound is None else bound(tuple(straight_through(v, e.layout) for v in e.args), settings),
+    )
+
+
+def word(value: Any) -> str:
+    """Write a setting's value as the command line takes it."""
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
+
+
+def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Exchange]) -> list[Explanation]:
+    """Explain a candidate that differs; the best statement comes first."""
+    statements = [*_conduct(exchanges)]
+    judged = [e for e in exchanges if e.answer.problem is None]
+    if not any(e.comparison.problem or not e.comparison.agrees for e in judged):
+        return statements
+    singles = [*setting_rivals(operation, settings), *fault_rivals(operation, settings)]
+    if any(e.layout != "plain" for e in judged):
+        singles.append(_straight_through(operation, settings))
+    found = _complete(singles, judged)
+    if not found and all(s.fault == "changes_input" for s in statements):
+        found = _complete(setting_rivals(operation, settings, 2), judged)
+    if not found:
+        found = _inside(singles, _places(operation, settings, judged), judged)
+    if not found:
+        found = [*_partial(singles, judged), *_location(_places(operation, settings, judged), judged)]
+    return [*statements, *found[:MOST_STATEMENTS]]
+
+
+def _conduct(exchanges: Sequence[Exchange]) -> Iterator[Explanation]:
+    """Yield what a candidate did that no implementation may do, whatever it answers."""
+    total = sum(e.size for e in exchanges)
+    right = total - sum(e.failed for e in exchanges)
+    changed = [e for e in exchanges if e.answer.changed]
+    if changed:
+        names = ", ".join(sorted({name for e in changed for name in e.answer.changed}))
+        yield Explanation(
+            f"changes its input {names} ({len(changed):,} of {len(exchanges):,} calls)",
+            None,
+            "changes_input",
+            right,
+            total,
+        )
+    moody = [e for e in exchanges if e.repeated and e.fails and not e.answer.problem and _was_right(e, exchanges)]
+    if moody:
+        again = sum(e.repeated for e in exchanges)
+        text = f"gives another answer the second time ({len(moody):,} of {again:,} repeated calls)"
+        yield Explanation(text, None, "second_call", right, total)
+    silent = [e for e in exchanges if e.answer.problem is not None]
+    if silent:
+        first = silent[0].answer.problem
+        cases = list(dict.fromkeys(e.case for e in silent))
+        where = f"; only in: {', '.join(cases[:3])}" if len(cases) <= 3 and len(silent) < len(exchanges) else ""
+        yield Explanation(
+            f"{first} ({len(silent):,} of {len(exchanges):,} calls{where})", None, "no_answer", right, total
+        )
+
+
+def _was_right(again: Exchange, exchanges: Sequence[Exchange]) -> bool:
+    return any(e.args is again.args and e.layout == again.layout and not e.repeated and not e.fails for e in exchanges)
+
+
+def _values(rival: Rival, exchange: Exchange) -> Any:
+    """Return the rival's answer, as integers where integers are due; None where it has none."""
+    try:
+        with np.errstate(all="ignore"):
+            answer = rival.answer(exchange)
+    except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError):
+        return None
+    return as_integers(answer, exchange.expected)
+
+
+def as_integers(answer: Any, expected: Any) -> Any:
+    """Turn a rival's floats into integers where integers are due."""
+    if isinstance(answer, tuple | list) and isinstance(expected, tuple | list) and len(answer) == len(expected):
+        return type(expected)([as_integers(a, e) for a, e in zip(answer, expected, strict=True)])
+    array = np.asarray(answer)
+    if np.asarray(expected).dtype.kind not in "iu" or array.dtype.kind in "iub":
+        return array
+    inside = (array >= -(2.0**63)) & (array < 2.0**63)
+    return np.where(inside, array, 0).astype(np.int64) if inside.all() else array
+
+
+def _bound(rival: Rival, exchange: Exchange, values: Any) -> Any:
+    """Widen the bound of the reference by as much as the rival's answers are larger."""
+    bound = rival.bound(exchange)
+    if bound is None:
+        return None
+    limits = []
+    for limit, right, other in zip(parts(bound), parts(exchange.expected), parts(values), strict=False):
+        most = float(np.max(np.abs(right), initial=0.0))
+        larger = float(np.max(np.abs(other), initial=0.0)) / most if most else 1.0
+        limits.append(limit * max(1.0, larger if np.isfinite(larger) else 1.0))
+    return limits if isinstance(exchange.expected, tuple | list) else limits[0]
+
+
+def _agreeing(rival: Rival, exchange: Exchange) -> int:
+    """Count the values of one answer that the rival gives too."""
+    values = _values(rival, exchange)
+    if values is None:
+        return 0
+    result = compare(values, exchange.answer.value, _flat(_bound(rival, exchange, values), values))
+    if result.problem is not None:
+        return 0
+    return exchange.size if result.agrees else max(0, exchange.size - sum(int(w.sum()) for w in result.wrong))
+
+
+def _flat(bound: Any, values: Any) -> Any:
+    return (
+        None
+        if bound is None
+        else [np.broadcast_to(b, v.shape) for b, v in zip(parts(bound), parts(values), strict=True)]
+    )
+
+
+def _failing_first(judged: Sequence[Exchange]) -> list[Exchange]:
+    return sorted(judged, key=lambda e: (e.comparison.problem is None and e.comparison.agrees, e.size))
+
+
+def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Return the rivals that give every answer of the candidate."""
+    ordered, total = _failing_first(judged), sum(e.size for e in judged)
+    found = []
+    for rival in rivals:
+        if all(_agreeing(rival, e) == e.size for e in ordered):
+            if rival.settings is not None:
+                rule = " ".join(f"{name}={word(value)}" for name, value in rival.settings.items())
+                text = f"{rival.says}; agrees with {rule} on all {total:,} values"
+            else:
+                text = f"{rival.says}; this explains all {total:,} values"
+            found.append(Explanation(text, rival.settings, rival.fault, total, total))
+    return found
+
+
+def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Return the rival that gives most of the answers, if it gives more of them than the reference does."""
+    total = sum(e.size for e in judged)
+    right = total - sum(e.failed for e in judged)
+    counts = [sum(_agreeing(rival, e) for e in judged) for rival in rivals]
+    best = max(range(len(rivals)), key=counts.__getitem__, default=None)
+    if best is None or counts[best] <= right:
+        return []
+    rival = rivals[best]
+    text = f"in part {rival.says}; this explains {counts[best]:,} of {total:,} values, the reference {right:,}"
+    return [Explanation(text, rival.settings, rival.fault, counts[best], total)]
+
+
+def _everywhere(flag: bool) -> Callable[[Exchange], list[Array]]:
+    return lambda exchange: [np.full(part.shape, flag) for part in parts(exchange.expected)]
+
+
+def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]) -> list[Place]:
+    """Return the regions of the operation and those that any operation has, the most specific first."""
+
+    def of_exchange(test: Callable[[Exchange], bool]) -> Callable[[Exchange], list[Array]]:
+        return lambda exchange: _everywhere(test(exchange))(exchange)
+
+    def tail(width: int) -> Callable[[Exchange], list[Array]]:
+        return lambda exchange: [
+            (np.arange(p.size) >= p.size - p.size % width).reshape(p.shape) for p in parts(exchange.expected)
+        ]
+
+    def part(number: int) -> Callable[[Exchange], list[Array]]:
+        return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
+
+    named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
+    places = [
+        Place("on repeated calls", of_exchange(lambda e: e.repeated)),
+        *(
+            Place(f"on {layout} arrays", of_exchange(lambda e, layout=layout: e.layout == layout))  # type: ignore[misc]
+            for layout in ("strided", "reversed", "fortran", "read-only")
+        ),
+        Place(
+            "on arrays that are not contiguous", of_exchange(lambda e: e.layout in ("strided", "reversed", "fortran"))
+        ),
+        *(Place(f"in the last n mod {width} elements", tail(width)) for width in VECTOR_WIDTHS),
+        *named,
+    ]
+    if any(isinstance(e.expected, tuple | list) for e in judged):
+        most = max(len(parts(e.expected)) for e in judged)
+        places += [Place(f"in {_part_name(operation, i)}", part(i)) for i in range(most)]
+    return [place for place in places if _holds_every_difference(place, judged)]
+
+
+def _part_name(operation: Operation, number: int) -> str:
+    return operation.parts[number] if number < len(operation.parts) else f"part {number} of the result"
+
+
+def _holds_every_difference(place: Place, judged: Sequence[Exchange]) -> bool:
+    failing = [e for e in judged if not (e.comparison.problem is None and e.comparison.agrees)]
+    return all(e.comparison.problem is None for e in failing) and all(
+        not (wrong & ~inside).any()
+        for e in failing
+        for wrong, inside in zip(e.comparison.wrong, place.mask(e), strict=True)
+    )
+
+
+def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Return the first rival that the candidate follows inside one region, with the reference outside."""
+    ordered, total = _failing_first(judged), sum(e.size for e in judged)
+
+    @cache
+    def answer(rival_number: int, exchange_number: int) -> Any:
+        return _values(rivals[rival_number], ordered[exchange_number])
+
+    def explains(place: Place, number: int) -> bool:
+        for i, exchange in enumerate(ordered):
+            values = answer(number, i)
+            if values is None or compare(values, exchange.expected, exchange.bound).problem is not None:
+                return False
+            limits = _flat(_bound(rivals[number], exchange, values), values)
+            got = compare(values, exchange.answer.value, limits)
+            if got.problem is not None or any(
+                (np.where(inside, differs, wrong)).any()
+                for inside, differs, wrong in zip(
+                    place.mask(exchange), got.wrong, exchange.comparison.wrong, strict=True
+                )
+            ):
+                return False
+        return True
+
+    for place in places:
+        for number, rival in enumerate(rivals):
+            if explains(place, number):
+                text = f"{rival.says}, but only {place.where}; this explains all {total:,} values"
+                return [Explanation(text, rival.settings, rival.fault, total, total)]
+    return []
+
+
+def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Say where all differences lie: in the region with the fewest elements."""
+    if not places:
+        return []
+    total = sum(e.size for e in judged)
+    failed = sum(int(wrong.sum()) for e in judged for wrong in e.comparison.wrong)
+    sizes = [sum(int(mask.sum()) for e in judged for mask in place.mask(e)) for place in places]
+    best = min(range(len(places)), key=sizes.__getitem__)
+    text = f"differs only {places[best].where}: {failed:,} of the {sizes[best]:,} values there, none elsewhere"
+    return [Explanation(text, None, None, total - failed, total)]

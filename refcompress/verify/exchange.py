@@ -1,0 +1,46 @@
+"""One call of a candidate, with what was expected, what came and how the two compare. Data only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from refcompress.verify.agreement import Comparison, parts
+from refcompress.verify.candidates import Answer
+from refcompress.verify.operation import Arguments
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A call that was made."""
+
+    case: str
+    args: Arguments
+    layout: str
+    repeated: bool
+    """Whether the same inputs were given before."""
+    expected: Any
+    bound: Any
+    answer: Answer
+    comparison: Comparison
+
+    @property
+    def problem(self) -> str | None:
+        """Why the answer could not be compared, or None."""
+        return self.answer.problem or self.comparison.problem
+
+    @property
+    def fails(self) -> bool:
+        """Whether the answer is wrong or the call did what no call may do."""
+        return self.problem is not None or not self.comparison.agrees or bool(self.answer.changed)
+
+    @property
+    def size(self) -> int:
+        """How many numbers were compared; an empty answer counts as one."""
+        return max(1, sum(part.size for part in parts(self.expected)))
+
+    @property
+    def failed(self) -> int:
+        """How many of them were wrong."""
+        if self.problem is not None:
+            return self.size
+        wrong = sum(int(w.sum()) for w in self.comparison.wrong)
+        return max(wrong, int(bool(self.answer.changed)))

@@ -1,0 +1,68 @@
+"""Every rival of an operation by name, and its answers to the directed cases."""
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from refcompress.verify.agreement import compare
+from refcompress.verify.diagnosis import as_integers, fault_rivals, setting_rivals
+
+NO_ANSWER = (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError)
+
+
+class Call:
+    """Stands for an exchange: a rival looks at nothing but the inputs and the bound."""
+
+    def __init__(self, args, bound=None):
+        self.args = args
+        self.bound = bound
+
+
+def full(operation, settings):
+    return {**operation.defaults, **settings}
+
+
+def rivals_of(operation, settings):
+    return {
+        rival.fault or " ".join(f"{k}={v}" for k, v in rival.settings.items()): rival
+        for rival in [*setting_rivals(operation, settings), *fault_rivals(operation, settings)]
+    }
+
+
+def all_names(operation):
+    return {name for settings in operation.typical for name in rivals_of(operation, full(operation, settings))}
+
+
+def expand(kills, names):
+    """The names that a case's patterns stand for: ``rounding=*`` is all of a family, ``!name`` leaves one out."""
+    wanted = {name for name in names if any(fnmatchcase(name, p) for p in kills if not p.startswith("!"))}
+    return wanted - {name for name in names if any(fnmatchcase(name, p[1:]) for p in kills if p.startswith("!"))}
+
+
+def answers(operation, settings, rival, case):
+    """A rival's answers to a case, with the inputs and the bound; None where it has none."""
+    for args in case.make(settings):
+        bound = None if operation.bound is None else operation.bound(args, settings)
+        try:
+            with np.errstate(all="ignore"):
+                value = rival.answer(Call(args, bound))
+        except NO_ANSWER:
+            value = None
+        yield args, bound, value
+
+
+def differs(expected, value, bound):
+    """Whether an answer is told from the expected one."""
+    return value is None or not compare(expected, as_integers(value, expected), bound).agrees
+
+
+def killed(operation, settings, case):
+    """The names of the rivals that a case tells from the reference."""
+    return {
+        name
+        for name, rival in rivals_of(operation, settings).items()
+        if any(
+            differs(operation.answer(args, settings), value, bound)
+            for args, bound, value in answers(operation, settings, rival, case)
+        )
+    }

@@ -1,0 +1,73 @@
+import itertools
+
+import numpy as np
+import pytest
+from verify.rivals import all_names, answers, differs, expand, full, killed, rivals_of
+
+from refcompress.verify.agreement import compare
+from refcompress.verify.operations import OPERATIONS
+
+CASES = [pytest.param(o, c, id=f"{o.name}: {c.name}") for o in OPERATIONS.values() for c in o.cases]
+LAWS = [pytest.param(o, law, id=f"{o.name}: {law.name}") for o in OPERATIONS.values() for law in o.laws]
+EACH_OPERATION = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+@pytest.mark.parametrize(("operation", "case"), CASES)
+def test_a_case_tells_from_the_reference_exactly_the_rivals_that_it_declares(operation, case):
+    found = set().union(*(killed(operation, full(operation, s), case) for s in operation.typical))
+    assert found == expand(case.kills, all_names(operation))
+
+
+@EACH_OPERATION
+def test_every_rival_is_told_from_the_reference_by_some_case(operation):
+    names = all_names(operation)
+    assert names == set().union(*(expand(case.kills, names) for case in operation.cases))
+
+
+@EACH_OPERATION
+def test_no_two_rivals_are_left_that_no_case_tells_apart(operation):
+    apart = set()
+    for given in operation.typical:
+        settings = full(operation, given)
+        results = {
+            name: [answer for case in operation.cases for answer in answers(operation, settings, rival, case)]
+            for name, rival in rivals_of(operation, settings).items()
+        }
+        for one, other in itertools.combinations(sorted(results), 2):
+            if (one, other) not in apart and _told_apart(results[one], results[other]):
+                apart.add((one, other))
+    assert set(itertools.combinations(sorted(all_names(operation)), 2)) - apart == set()
+
+
+def _told_apart(first, second):
+    return any(
+        differs(a, b, bound) if a is not None else b is not None
+        for (_, bound, a), (_, _, b) in zip(first, second, strict=True)
+    )
+
+
+@EACH_OPERATION
+def test_every_law_holds_for_the_reference_on_every_case(operation):
+    for given in operation.typical:
+        settings = full(operation, given)
+        for case in operation.cases:
+            for args in case.make(settings):
+                broken = [
+                    w.name for w in operation.laws if not w.holds(args, operation.answer(args, settings), settings)
+                ]
+                assert broken == [], (given, case.name, args)
+
+
+@pytest.mark.parametrize(("operation", "law"), LAWS)
+def test_every_law_is_broken_by_some_rival(operation, law):
+    def broken_in(settings):
+        for rival in rivals_of(operation, settings).values():
+            for case in operation.cases:
+                for args, _, value in answers(operation, settings, rival, case):
+                    if value is not None and compare(operation.answer(args, settings), value).problem is None:
+                        with np.errstate(all="ignore"):
+                            if not law.holds(args, value, settings):
+                                return True
+        return False
+
+    assert any(broken_in(full(operation, given)) for given in operation.typical)
