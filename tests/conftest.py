@@ -1,9 +1,13 @@
 """Settings that every test shares."""
 
+import os
 import sys
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+for library in ("OPENBLAS", "OMP", "MKL"):  # the matrices are small, and the tests run side by side
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests can import the oracles
 

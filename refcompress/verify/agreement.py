@@ -5,13 +5,21 @@ integer dtype or as floats that hold integers. Floats must be equal as numbers w
 a bound, the error must not exceed it, written so that a NaN fails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from refcompress.arguments import Array, is_float
+
+
+@dataclass(frozen=True)
+class NoArray:
+    """Stands for an answer, or a part of one, that is no array."""
+
+    text: str
+    """What it is instead: ``a str``."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,37 @@ def parts(answer: Any) -> list[Array]:
     return [np.asarray(answer)]
 
 
+def conform(expected: Any, actual: Any) -> tuple[Any, str | None]:
+    """Read lists of numbers as arrays where arrays are due; the second value is a remark, if there were any."""
+    if isinstance(expected, tuple | list):
+        if not isinstance(actual, tuple | list) or len(actual) != len(expected):
+            return actual, None
+        pairs = [conform(e, a) for e, a in zip(expected, actual, strict=True)]
+        return type(expected)([value for value, _ in pairs]), next((remark for _, remark in pairs if remark), None)
+    if not isinstance(actual, tuple | list):
+        return actual, None
+    name = type(actual).__name__
+    for item in _flattened(actual):
+        if item is None or isinstance(item, NoArray):
+            return NoArray(f"a {name} that holds {describe(item)}"), None
+    try:
+        return np.asarray(actual), f"returns a {name}: it was read as an array"
+    except (ValueError, TypeError):
+        return NoArray(f"a ragged {name}"), None
+
+
+def _flattened(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, tuple | list):
+            yield from _flattened(item)
+        else:
+            yield item
+
+
 def compare(expected: Any, actual: Any, bound: Any = None, *, check_dtype: bool = False) -> Comparison:
     """Hold an answer against the expected one, part by part."""
-    problem = shape_problem(expected, actual, "the result", check_dtype=check_dtype)
+    actual, _ = conform(expected, actual)
+    problem = _problem(expected, actual, "", check_dtype)
     if problem is not None:
         return Comparison(problem)
     wrong, worst = [], 0.0
@@ -59,60 +95,64 @@ def compare(expected: Any, actual: Any, bound: Any = None, *, check_dtype: bool 
     return Comparison(None, tuple(wrong), worst)
 
 
-def shape_problem(expected: Any, actual: Any, name: str, *, check_dtype: bool = False) -> str | None:
-    """Say in plain words why an answer cannot be compared, or return None."""
+def _problem(expected: Any, actual: Any, place: str, check_dtype: bool) -> str | None:
+    """Say in plain words why an answer cannot be compared, or return None: a verb phrase, as a person would say it."""
     if isinstance(expected, tuple | list):
         if not isinstance(actual, tuple | list):
-            return f"{name} is {describe(actual)}: it must be {len(expected)} arrays"
+            return f"returns {describe(actual)}{place}: it must be {len(expected)} arrays"
         if len(actual) != len(expected):
-            return f"{name} has {len(actual)} parts: it must have {len(expected)}"
+            return f"returns {len(actual)} parts{place}: it must be {len(expected)}"
         problems = (
-            shape_problem(e, a, f"{name}[{i}]", check_dtype=check_dtype)
+            _problem(e, a, f"{place or ' in out'}[{i}]", check_dtype)
             for i, (e, a) in enumerate(zip(expected, actual, strict=True))
         )
         return next((p for p in problems if p is not None), None)
-    if actual is None or isinstance(actual, str | bytes | dict | set):
-        return f"{name} is {describe(actual)}: it must be an array"
-    right = np.asarray(expected)
-    try:
-        got = np.asarray(actual)
-    except (ValueError, TypeError, RuntimeError) as error:
-        return f"{name} is {describe(actual)}: it cannot be read as an array ({error})"
+    if actual is None or isinstance(actual, NoArray):
+        return f"returns {describe(actual)}{place}: it must be {'an array' if np.ndim(expected) else 'a number'}"
+    right, got = np.asarray(expected), np.asarray(actual)
     if got.dtype.kind not in "biuf" and not is_float(got.dtype):
-        return f"{name} has dtype {got.dtype}: it must hold numbers"
+        return f"returns dtype {got.dtype}{place}: it must hold real numbers"
     if got.shape != right.shape:
-        return f"{name} has shape {got.shape}: it must have {right.shape}"
+        return f"returns shape {got.shape}{place}: it must be {right.shape}"
     if check_dtype and got.dtype != right.dtype:
-        return f"{name} has dtype {got.dtype}: it must have {right.dtype}"
+        return f"returns dtype {got.dtype}{place}: it must be {right.dtype}"
     return None
 
 
 def describe(value: Any) -> str:
-    """Name a value by what it is: ``None``, ``a str``."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    """Name a value by what it is: ``None``, ``a str``, ``an array of shape (3,)``."""
+    if value is None or isinstance(value, NoArray):
+        return "None" if value is None else value.text
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def equal(expected: Array, actual: Array) -> Array:
     """Flag the elements that are the same number: exact for integers of 64 bits, with the sign of zero for floats."""
-    if expected.dtype.kind in "biu":
-        return _equal_integers(expected, actual)
+    whole, whole_actual = expected.dtype.kind in "biu", actual.dtype.kind in "biu"
+    if whole and whole_actual:
+        return np.asarray(expected == actual)
+    if whole or whole_actual:  # an integer has no negative zero
+        return _integer_is_float(expected, actual) if whole else _integer_is_float(actual, expected)
     with np.errstate(invalid="ignore"):
-        right, got = expected.astype(np.float64), actual.astype(np.float64)
-    if actual.dtype.kind in "iu":  # an integer has no negative zero
-        return np.asarray(right == got)
+        right, got = _wide(expected), _wide(actual)
     same = (right == got) & (np.signbit(right) == np.signbit(got))
     return np.asarray(same | (np.isnan(right) & np.isnan(got)))
 
 
-def _equal_integers(expected: Array, actual: Array) -> Array:
-    if actual.dtype.kind in "biu":
-        return np.asarray(expected == actual)
-    got = actual.astype(np.float64)
-    inside = (got >= -(2.0**63)) & (got < 2.0**63)  # false for nan
-    whole = np.where(inside, got, 0).astype(np.int64)
-    return np.asarray(inside & (whole == got) & (whole == expected.astype(np.int64)))
+def _wide(array: Array) -> Array:
+    """Return floats as float64, or as they are where they are longer."""
+    return array.astype(np.float64) if array.dtype.kind != "f" or array.dtype.itemsize < 8 else array
 
 
-def count(answers: Sequence[Any]) -> int:
-    """Count the numbers in some answers."""
-    return sum(array.size for answer in answers for array in parts(answer))
+def _integer_is_float(integers: Array, floats: Array) -> Array:
+    if integers.dtype.kind == "b":
+        integers = integers.astype(np.int8)
+    ends = np.iinfo(integers.dtype)
+    with np.errstate(invalid="ignore"):
+        wide = _wide(floats)
+        inside = (wide >= float(ends.min)) & (wide < float(ends.max + 1))  # false for nan
+        whole = np.where(inside, wide, 0).astype(integers.dtype)
+        return np.asarray(inside & (whole == integers) & (whole.astype(wide.dtype) == wide))

@@ -1,7 +1,7 @@
-"""How a candidate is called, and everything that can go wrong in it, in plain words.
+"""How a candidate is called in this process, and everything that can go wrong in it, in plain words.
 
-A candidate is a Python callable in this process, or one named on the command line that runs in a child process, where
-it may print, hang or exit without breaking the tester. Either way a call gives an ``Answer``.
+Whatever a candidate does, a call gives an ``Answer``. One that is named on the command line is called in a process of
+its own: see ``child``.
 """
 
 import contextlib
@@ -10,24 +10,21 @@ import importlib
 import importlib.util
 import inspect
 import io
-import multiprocessing
-import os
+import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refcompress.verify.layouts import FRAMEWORKS, from_framework, laid_out
+from refcompress.verify.layouts import FRAMEWORKS, during_call, from_framework, laid_out
 from refcompress.verify.operation import Arguments
 
-STARTING = 60.0  # seconds for a child process to start and import a framework
-MOST_DEATHS = 3  # child processes that may be lost before the candidate is given up
+MOST_TEXT = 200  # characters of a candidate's own words in a report
+PRINTED = 80  # bytes of what it prints that are kept
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,16 @@ class Answer:
 
     value: Any = None
     problem: str | None = None
-    """Why there is no value: the exception, the silence, the end of the process."""
+    """Why there is no value, as a verb phrase: the exception, the silence, the end of the process."""
     changed: tuple[str, ...] = ()
     """The names of inputs that the call changed."""
+    overwrote: Arguments | None = None
+    """The inputs of the call before, if this call wrote into what that one returned."""
     remarks: tuple[str, ...] = ()
+    lost: bool = False
+    """Whether the call cost a process."""
+    given_up: bool = False
+    """Whether the call was not made, because too many processes were lost before."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Candidate:
     call: Callable[[Arguments, str], Answer]
     """The inputs and the layout of the arrays in memory -> the answer."""
     imports: str = ""
-    """The line of a snippet that gives ``candidate``."""
+    """The lines of a snippet that give ``candidate``."""
 
 
 class CandidateError(Exception):
@@ -58,15 +61,54 @@ class CandidateError(Exception):
 
 
 def from_callable(function: Callable[..., Any], names: Sequence[str], arrays: str = "numpy") -> Candidate:
-    """Wrap a callable of this process."""
+    """Wrap a callable of this process, which takes inputs of these names by position or by keyword.
+
+    Raises
+    ------
+    TypeError
+        If it is no callable, or takes other inputs.
+    ModuleNotFoundError
+        If the framework whose arrays it wants is not installed.
+    """
     if not callable(function):
-        raise CandidateError(f"the candidate is {function!r}: it must be callable")
+        raise TypeError(f"candidate is {described(function)}: it must be callable")
+    if arrays != "numpy":
+        importlib.import_module(arrays)
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    importable = module and name and "<" not in name
-    title = f"{module}.{name}" if importable else repr(function)
-    imports = f"from {module} import {name} as candidate" if importable else f"candidate = ...  # {title}"
-    bound = _bind(function, names, title)
-    return Candidate(title, functools.partial(_call_here, bound, tuple(names), arrays), imports)
+    title = described(function)
+    if module and name and _resolved(module, name) is function:
+        first = name.split(".")[0]
+        lines = [f"from {module} import {name} as candidate"]
+        if first != name:
+            lines = [f"from {module} import {first}", f"candidate = {name}"]
+        if module == "__main__":
+            lines = [f"candidate = {name}"]
+    else:
+        lines = [f"# candidate is {title}"]
+    calls = _Calls(_bind(function, names, title), tuple(names), arrays)
+    return Candidate(title, calls.call, "\n".join(lines))
+
+
+def _resolved(module: str, name: str) -> Any:
+    try:
+        return functools.reduce(getattr, name.split("."), sys.modules[module])
+    except (KeyError, AttributeError):  # a local function has <locals> in its name
+        return None
+
+
+def described(function: Any) -> str:
+    """Name a callable, the same in every run: no addresses."""
+    if isinstance(function, functools.partial):
+        return f"a partial of {described(function.func)}"
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    if name is None:
+        return f"a {type(function).__qualname__} object" if callable(function) else steady(repr(function))
+    code = getattr(function, "__code__", None)
+    if code is None or "<" not in name:
+        module = getattr(function, "__module__", None)
+        return f"{module}.{name}" if module else str(name)
+    what = "the lambda" if name.endswith("<lambda>") else name.split(".")[-1]
+    return f"{what} in {Path(code.co_filename).name}, line {code.co_firstlineno}"
 
 
 def _bind(function: Callable[..., Any], names: Sequence[str], title: str) -> Callable[..., Any]:
@@ -81,187 +123,191 @@ def _bind(function: Callable[..., Any], names: Sequence[str], title: str) -> Cal
     with contextlib.suppress(TypeError):
         signature.bind(**dict.fromkeys(names))
         return lambda *values: function(**dict(zip(names, values, strict=True)))
-    raise CandidateError(f"{title} takes {signature}: it must take ({', '.join(names)})")
+    raise TypeError(f"{title} takes {steady(str(signature))}: it must take ({', '.join(names)})")
 
 
-def _call_here(
-    function: Callable[..., Any], names: tuple[str, ...], arrays: str, args: Arguments, layout: str
-) -> Answer:
-    given = [laid_out(value, layout) for value in args]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            value = function(*(FRAMEWORKS[arrays](value) for value in given))
-            value, remark = from_framework(value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit included: nothing a candidate does may end the tester
-            return Answer(problem=_raised(error))
-    remarks = [remark] if remark else []
-    if printed.getvalue():
-        remarks.append(f"prints to standard output: {printed.getvalue().strip()[:80]!r}")
-    remarks += sorted({f"warns: {w.category.__name__}: {str(w.message)[:120]}" for w in caught})
-    changed = tuple(name for name, was, now in zip(names, args, given, strict=True) if not _same(was, now))
-    return Answer(_own(value), None, changed, tuple(remarks))
+class _Calls:
+    """The calls of one function, with what the last one returned, to see whether the next one writes into it."""
+
+    def __init__(self, function: Callable[..., Any], names: tuple[str, ...], arrays: str) -> None:
+        self.function, self.names, self.arrays = function, names, arrays
+        self.before: tuple[Arguments, Any, Any] | None = None
+        """Inputs, returned object, and a copy of what it held."""
+
+    def call(self, args: Arguments, layout: str) -> Answer:
+        given = [laid_out(value, layout) for value in args]
+        printed: Any = _Head()
+        with (
+            np.errstate(),  # whatever the candidate sets
+            contextlib.redirect_stdout(io.TextIOWrapper(printed, "utf-8", "replace", write_through=True)),
+            warnings.catch_warnings(record=True) as caught,
+            during_call(self.arrays, given),
+        ):
+            warnings.simplefilter("default")  # once a line and text
+            try:
+                returned = self.function(*(FRAMEWORKS[self.arrays](value) for value in given))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit included: nothing a candidate does may end the tester
+                return Answer(problem=raised(error))
+            value, remark = from_framework(returned, self.arrays)
+            overwrote = self._overwrote()
+        remarks = [remark] if remark else []
+        if _shares_memory(value, given):
+            remarks.append("returns memory of its input: who writes into the result changes the input")
+        if printed.kept:
+            text = steady(printed.kept.decode("utf-8", "ignore"))
+            remarks.append(f"prints to standard output: {text!r}")
+        remarks += [f"warns: {w.category.__name__}: {_words(w.message)}" for w in caught]
+        changed = tuple(name for name, was, now in zip(self.names, args, given, strict=True) if not _same(was, now))
+        own = _own(value)
+        self.before = (args, returned, own)
+        return Answer(own, None, changed, overwrote, tuple(dict.fromkeys(remarks)))
+
+    def _overwrote(self) -> Arguments | None:
+        """Return the inputs of the call before, if what it returned holds something else now."""
+        if self.before is None:
+            return None
+        args, returned, held = self.before
+        return None if _same(held, from_framework(returned, self.arrays)[0]) else args
 
 
-def _raised(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
-    return f"exits the interpreter ({text})" if isinstance(error, SystemExit) else f"raises {text}"
+class _Head(io.RawIOBase):
+    """A stream that keeps the first bytes written to it and drops the rest, however many they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if len(self.kept) < PRINTED:
+            self.kept += bytes(memoryview(data).cast("B")[: PRINTED - len(self.kept)])
+        return size
+
+
+def raised(error: BaseException) -> str:
+    """Say what an exception is, in one line."""
+    name, text = type(error).__name__, _words(error)
+    if isinstance(error, SystemExit):
+        return f"exits the interpreter ({name}: {text})"
+    return f"raises {name}: {text}".removesuffix(": ")
+
+
+def _words(thing: object) -> str:
+    try:
+        return steady(str(thing))
+    except Exception:  # even this may be the candidate's own code
+        return ""
+
+
+def steady(text: str) -> str:
+    """Cut a candidate's own words to one line, without the addresses that change from run to run."""
+    line = next((line for line in text.splitlines() if line.strip()), "")[:MOST_TEXT]
+    line = "".join(c if c.isprintable() else " " for c in line).strip()
+    return re.sub(r" at 0x[0-9a-fA-F]+|0x[0-9a-fA-F]{9,}", "", line)
 
 
 def _own(value: Any) -> Any:
     """Copy arrays out of the candidate's hands: a later call may write into what it returned before."""
     if isinstance(value, tuple | list):
-        return type(value)([_own(item) for item in value]) if type(value) in (tuple, list) else value
+        return type(value)([_own(item) for item in value])
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _same(was: Any, now: Any) -> bool:
-    if isinstance(was, list):
-        return len(was) == len(now) and all(_same(a, b) for a, b in zip(was, now, strict=True))
+    """Whether two values hold the same bits."""
+    if isinstance(was, tuple | list):
+        return type(was) is type(now) and len(was) == len(now) and all(map(_same, was, now))
     if not isinstance(was, np.ndarray):
-        return True
-    return bool(was.shape == now.shape and was.tobytes() == now.tobytes())
+        return type(was) is type(now) and (was == now or was != was)
+    return bool(isinstance(now, np.ndarray) and was.shape == now.shape and was.tobytes() == now.tobytes())
+
+
+def _shares_memory(value: Any, given: Sequence[Any]) -> bool:
+    if isinstance(value, tuple | list):
+        return any(_shares_memory(item, given) for item in value)
+    if isinstance(given, tuple | list) and isinstance(value, np.ndarray):
+        return any(
+            _shares_memory(value, item) if isinstance(item, list) else np.may_share_memory(value, item)
+            for item in given
+            if isinstance(item, list | np.ndarray)
+        )
+    return False
 
 
 def load(spec: str, names: Sequence[str], arrays: str = "numpy") -> Candidate:
-    """Import ``package.module:function`` or ``path/file.py:function``; the current folder is importable."""
+    """Import ``package.module:function`` or ``path/file.py:function``; the current folder is importable.
+
+    Raises
+    ------
+    CandidateError
+        With one line that says why it cannot be run.
+    """
     place, separator, name = spec.rpartition(":")
     if not separator or not place or not name:
         raise CandidateError(f"candidate is {spec!r}: it must be module:function or file.py:function")
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    function = functools.reduce(_attribute, name.split("."), _module(place))
-    bound = from_callable(function, names, arrays)
-    module = Path(place).stem if place.endswith(".py") else place
-    return Candidate(spec, bound.call, f"from {module} import {name.split('.')[0]}\ncandidate = {name}")
-
-
-def _module(place: str) -> Any:
+    module = _file(Path(place)) if place.endswith(".py") else _module(place)
+    function = functools.reduce(_attribute, name.split("."), module)
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        if not Path(place).is_file():
-            raise CandidateError(f"there is no file {place}")
-        description = importlib.util.spec_from_file_location(Path(place).stem, place)
-        assert description is not None
-        assert description.loader is not None
-        module = importlib.util.module_from_spec(description)
-        sys.modules[Path(place).stem] = module
-        sys.path.insert(0, str(Path(place).resolve().parent))
+        call = from_callable(function, names, arrays).call
+    except (TypeError, ImportError) as error:
+        raise CandidateError(steady(str(error))) from error
+    return Candidate(spec, call, _import_lines(place, name))
+
+
+def _import_lines(place: str, name: str) -> str:
+    if not place.endswith(".py"):
+        return f"from {place} import {name.split('.')[0]}\ncandidate = {name}"
+    path = Path(place)
+    if not path.stem.isidentifier():
+        first, dot, rest = name.partition(".")
+        return f'import runpy\ncandidate = runpy.run_path({place!r})["{first}"]{dot}{rest}'
+    lines = [f"from {path.stem} import {name.split('.')[0]}", f"candidate = {name}"]
+    if path.parent != Path():
+        lines = ["import sys", f"sys.path.insert(0, {str(path.parent)!r})", *lines]
+    return "\n".join(lines)
+
+
+def _module(name: str) -> Any:
+    with _importing(name):
+        return importlib.import_module(name)
+
+
+def _file(path: Path) -> Any:
+    if not path.is_file():
+        raise CandidateError(f"there is no file {path}")
+    # a file may have the name of a module that is in use: its own name is then another
+    name = path.stem if path.stem not in sys.modules else f"candidate {path.stem}"
+    description = importlib.util.spec_from_file_location(name, path)
+    if description is None or description.loader is None:
+        raise CandidateError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(description)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    with _importing(str(path)):
         description.loader.exec_module(module)
-    except (CandidateError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise CandidateError(f"{place} cannot be imported: {_raised(error)}") from error
     return module
 
 
-def _attribute(owner: Any, name: str) -> Any:
-    if not hasattr(owner, name):
-        raise CandidateError(f"{getattr(owner, '__name__', owner)} has no {name}")
-    return getattr(owner, name)
-
-
 @contextlib.contextmanager
-def in_child(spec: str, names: Sequence[str], arrays: str = "numpy", timeout: float = 10.0) -> Iterator[Candidate]:
-    """Run a named candidate in a child process, which is started again when a call ends it, and ended at the end."""
-    child = _Child(spec, tuple(names), arrays, timeout)
+def _importing(place: str) -> Iterator[None]:
     try:
-        imports = child.start()
-        yield Candidate(spec, child.call, imports)
-    finally:
-        child.stop()
+        yield
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == place:
+            raise CandidateError(f"there is no module {place}") from None
+        raise CandidateError(f"{place} cannot be imported: it {raised(error)}") from error
 
 
-class _Child:
-    """The process that runs a candidate: the one thing here that has to remember a state."""
-
-    def __init__(self, spec: str, names: tuple[str, ...], arrays: str, timeout: float) -> None:
-        self.order = (spec, names, arrays)
-        self.timeout = timeout
-        self.deaths = 0
-        self.process: Any = None
-        self.pipe: Any = None
-
-    def start(self) -> str:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, *self.order), daemon=True)
-        self.process.start()
-        theirs.close()
-        try:
-            if not self.pipe.poll(STARTING):
-                raise CandidateError(f"{self.order[0]} did not start within {STARTING:g} s")
-            ready, text = self.pipe.recv()
-        except EOFError:
-            self.process.join()
-            raise CandidateError(f"{self.order[0]} ended the process at import ({self._ending()})") from None
-        if not ready:
-            raise CandidateError(text)
-        return str(text)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.join()
-            self.pipe.close()
-            self.process = None
-
-    def call(self, args: Arguments, layout: str) -> Answer:
-        if self.process is None:
-            if self.deaths >= MOST_DEATHS:
-                return Answer(problem=f"was not called any more after {self.deaths} lost processes")
-            self.start()
-        try:
-            self.pipe.send((args, layout))
-            if self.pipe.poll(self.timeout):
-                answer: Answer = self.pipe.recv()
-                return answer
-            problem = f"did not answer within {self.timeout:g} s"
-        except (EOFError, OSError):
-            self.process.join()
-            problem = f"ended its process ({self._ending()})"
-        self.deaths += 1
-        self.stop()
-        return Answer(problem=problem)
-
-    def _ending(self) -> str:
-        code = self.process.exitcode
-        return f"signal {-code}" if code < 0 else f"exit status {code}"
-
-
-def _serve(pipe: Connection, spec: str, names: tuple[str, ...], arrays: str) -> None:
-    """Answer calls until the pipe closes; what the candidate prints goes to a file, of which only the size is read."""
-    with tempfile.TemporaryFile() as printed:
-        sys.stdout.flush()
-        os.dup2(printed.fileno(), 1)
-        try:
-            candidate = load(spec, names, arrays)
-        except CandidateError as error:
-            pipe.send((False, str(error)))
-            return
-        pipe.send((True, candidate.imports))
-        told = False
-        while True:
-            try:
-                args, layout = pipe.recv()
-            except (EOFError, KeyboardInterrupt):
-                return
-            answer = candidate.call(args, layout)
-            if not told and os.fstat(printed.fileno()).st_size:  # written past Python, by a library
-                told = True
-                answer = Answer(
-                    answer.value, answer.problem, answer.changed, (*answer.remarks, "prints to standard output")
-                )
-            _send(pipe, answer)
-
-
-def _send(pipe: Connection, answer: Answer) -> None:
+def _attribute(owner: Any, name: str) -> Any:
     try:
-        pipe.send(answer)
-    except (TypeError, AttributeError, ValueError, ImportError) as error:  # what cannot be pickled
-        pipe.send(Answer(problem=f"returns a {type(answer.value).__name__} that cannot be read ({error})"))
+        return getattr(owner, name)
+    except AttributeError:
+        raise CandidateError(f"{getattr(owner, '__name__', owner)} has no {name}") from None

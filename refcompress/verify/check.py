@@ -2,19 +2,20 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refcompress import arguments
-from refcompress.verify.agreement import Comparison, compare
+from refcompress.verify.agreement import Comparison, compare, conform
 from refcompress.verify.candidates import Answer, Candidate, from_callable
 from refcompress.verify.diagnosis import diagnose, word
 from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import FRAMEWORKS
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.operations import find_operation
-from refcompress.verify.report import CaseCount, Counterexample, Report
+from refcompress.verify.report import CaseCount, Counterexample, Report, distinct
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -114,6 +115,8 @@ def _exchange(
     if answer.problem is not None:
         comparison = Comparison(answer.problem)
     else:
+        value, remark = conform(expected, answer.value)
+        answer = replace(answer, value=value, remarks=(*answer.remarks, *([remark] if remark else [])))
         comparison = compare(expected, answer.value, bound, check_dtype=settings.get("check_dtype", False))
     return Exchange(case, args, layout, repeated, expected, bound, answer, comparison)
 
@@ -121,13 +124,17 @@ def _exchange(
 def _directed(op: Operation, settings: Settings, subject: Candidate) -> Iterator[Exchange]:
     for case in op.cases:
         for args in case.make(settings):
-            yield _exchange(op, settings, subject, case.name, args, case.layout)
+            exchange = _exchange(op, settings, subject, case.name, args, case.layout)
+            if exchange.answer.given_up:
+                return
+            yield exchange
 
 
 def _again(op: Operation, settings: Settings, subject: Candidate, before: Sequence[Exchange]) -> list[Exchange]:
     """Give some inputs a second time, in the reverse order."""
     firsts = list({e.case: e for e in before if e.answer.problem is None}.values())[:REPEATS]
-    return [_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
+    again = [_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
+    return [e for e in again if not e.answer.given_up]
 
 
 def _search(
@@ -137,8 +144,10 @@ def _search(
     tried: list[Exchange] = []
 
     def fails(args: Arguments) -> bool:
-        tried.append(_exchange(op, settings, subject, SEARCH, args, "plain"))
-        return tried[-1].fails
+        exchange = _exchange(op, settings, subject, SEARCH, args, "plain")
+        if not exchange.answer.given_up:
+            tried.append(exchange)
+        return exchange.fails and not exchange.answer.given_up
 
     found = _find(op.strategy(settings), fails, examples, seed)
     failing = None if found is None else next(e for e in reversed(tried) if e.fails)
@@ -171,8 +180,10 @@ def _smallest(
 ) -> Exchange:
     """Return the smallest failure that can be found: by search, else by cutting a failing call down."""
     failing = [e for e in exchanges if e.fails]
-    first = min(failing, key=lambda e: (e.repeated, e.layout != "plain", e.size))
-    if first.layout == "plain" and not first.repeated and "did not answer" not in (first.problem or ""):
+    first = min(failing, key=lambda e: (e.only_overwrites, e.repeated, e.layout != "plain", e.size))
+    if first.answer.lost or first.only_overwrites:
+        return first
+    if first.layout == "plain" and not first.repeated:
         _, found = _search(op, settings, subject, examples, seed)
         if found is not None:
             return found
@@ -232,9 +243,7 @@ def _report(
         cases=tuple(cases),
         counterexample=None if smallest is None else _counterexample(op, settings, smallest),
         diagnosis=tuple(diagnose(op, settings, exchanges)) if differs else (),
-        remarks=tuple(
-            dict.fromkeys([*(r for e in exchanges for r in e.answer.remarks), *_accepts(op, settings, subject)])
-        ),
+        remarks=distinct([*(r for e in exchanges for r in e.answer.remarks), *_accepts(op, settings, subject)]),
         worst=max((e.comparison.worst for e in exchanges), default=0.0) if op.bound is not None else None,
     )
 
@@ -243,13 +252,17 @@ def _counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterex
     law = None
     if e.problem is None:
         law = next((law.sentence for law in op.laws if not _holds(law.holds, e, settings)), None)
+    names = [i.name for i in op.inputs]
     return Counterexample(
-        inputs=dict(zip((i.name for i in op.inputs), e.args, strict=True)),
+        inputs=dict(zip(names, e.args, strict=True)),
+        before=None if e.answer.overwrote is None else dict(zip(names, e.answer.overwrote, strict=True)),
         layout=e.layout,
         repeated=e.repeated,
         expected=e.expected,
         actual=e.answer.value,
-        problem=e.problem or (f"changes {', '.join(e.answer.changed)}" if e.answer.changed else None),
+        problem=e.problem,
+        silent=e.answer.problem is not None,
+        changed=e.answer.changed,
         wrong=e.comparison.wrong,
         bound=e.bound,
         law=law,

@@ -18,9 +18,11 @@ from refcompress.arguments import Array
 from refcompress.verify.agreement import compare, parts
 from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import straight_through
-from refcompress.verify.operation import Operation, Settings
+from refcompress.verify.operation import Fault, Operation, Settings
 
 MOST_STATEMENTS = 3
+# names of what no implementation may do, whatever it answers; such a statement stands beside the others
+CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "no_answer", "no_comparison"})
 VECTOR_WIDTHS = (4, 8, 16, 32, 64)
 
 
@@ -71,9 +73,9 @@ def setting_rivals(operation: Operation, settings: Settings, together: int = 1) 
 
 
 def _under(operation: Operation, settings: Settings) -> tuple[Callable[[Exchange], Any], Callable[[Exchange], Any]]:
-    bound = operation.bound
+    bound, answer = operation.bound, operation.rival_answer or operation.answer
     return (
-        lambda exchange: operation.answer(exchange.args, settings),
+        lambda exchange: answer(exchange.args, settings),
         lambda exchange: None if bound is None else bound(exchange.args, settings),
     )
 
@@ -86,8 +88,18 @@ def fault_rivals(operation: Operation, settings: Settings) -> Iterator[Rival]:
             None,
             fault.name,
             lambda exchange, f=fault: f.answer(exchange.args, settings),  # type: ignore[misc]
-            lambda exchange: exchange.bound,
+            lambda exchange, f=fault: _of_fault(f, exchange, settings),  # type: ignore[misc]
         )
+
+
+def _of_fault(fault: Fault, exchange: Exchange, settings: Settings) -> Any:
+    """Return the larger of the bounds of the right answer and of the fault's own, element by element."""
+    if fault.bound is None or exchange.bound is None:
+        return exchange.bound
+    with np.errstate(all="ignore"):
+        own = fault.bound(exchange.args, settings)
+    limits = [np.fmax(a, b) for a, b in zip(parts(exchange.bound), parts(own), strict=True)]
+    return limits if isinstance(exchange.expected, tuple | list) else limits[0]
 
 
 def _straight_through(operation: Operation, settings: Settings) -> Rival:
@@ -119,6 +131,13 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
     found = _complete(singles, judged)
     if not found and all(s.fault == "changes_input" for s in statements):
         found = _complete(setting_rivals(operation, settings, 2), judged)
+    misshapen = [] if found else [e for e in judged if e.comparison.problem is not None]
+    if misshapen:
+        statements.append(_misshapen(misshapen, exchanges))
+        judged = [e for e in judged if e.comparison.problem is None]
+        if all(e.comparison.agrees for e in judged):
+            return statements
+        found = _complete(singles, judged)
     if not found:
         found = _inside(singles, _places(operation, settings, judged), judged)
     if not found:
@@ -140,19 +159,39 @@ def _conduct(exchanges: Sequence[Exchange]) -> Iterator[Explanation]:
             right,
             total,
         )
-    moody = [e for e in exchanges if e.repeated and e.fails and not e.answer.problem and _was_right(e, exchanges)]
+    written = sum(e.answer.overwrote is not None for e in exchanges)
+    if written:
+        text = f"writes into an array that it returned before ({written:,} of {len(exchanges):,} calls)"
+        yield Explanation(text, None, "overwrites", right, total)
+    moody = [e for e in exchanges if e.repeated and _differs(e) and _was_right(e, exchanges)]
     if moody:
         again = sum(e.repeated for e in exchanges)
         text = f"gives another answer the second time ({len(moody):,} of {again:,} repeated calls)"
         yield Explanation(text, None, "second_call", right, total)
     silent = [e for e in exchanges if e.answer.problem is not None]
     if silent:
-        first = silent[0].answer.problem
-        cases = list(dict.fromkeys(e.case for e in silent))
-        where = f"; only in: {', '.join(cases[:3])}" if len(cases) <= 3 and len(silent) < len(exchanges) else ""
-        yield Explanation(
-            f"{first} ({len(silent):,} of {len(exchanges):,} calls{where})", None, "no_answer", right, total
-        )
+        text = f"{silent[0].answer.problem} ({_calls(silent, exchanges)})"
+        yield Explanation(text, None, "no_answer", right, total)
+
+
+def _misshapen(misshapen: Sequence[Exchange], exchanges: Sequence[Exchange]) -> Explanation:
+    """Say what is returned that cannot be compared; one of a shape that a rival would give is explained before."""
+    total = sum(e.size for e in exchanges)
+    right = total - sum(e.failed for e in exchanges)
+    text = f"{misshapen[0].comparison.problem} ({_calls(misshapen, exchanges)})"
+    return Explanation(text, None, "no_comparison", right, total)
+
+
+def _calls(some: Sequence[Exchange], exchanges: Sequence[Exchange]) -> str:
+    """Count some calls, and name their cases if they are few."""
+    cases = list(dict.fromkeys(e.case for e in some))
+    where = f"; only in: {', '.join(cases)}" if len(cases) <= 3 and len(some) < len(exchanges) else ""
+    return f"{len(some):,} of {len(exchanges):,} calls{where}"
+
+
+def _differs(exchange: Exchange) -> bool:
+    """Whether a call gave an answer that is wrong."""
+    return exchange.answer.problem is None and not exchange.comparison.agrees
 
 
 def _was_right(again: Exchange, exchanges: Sequence[Exchange]) -> bool:
@@ -275,10 +314,15 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
         *(Place(f"in the last n mod {width} elements", tail(width)) for width in VECTOR_WIDTHS),
         *named,
     ]
-    if any(isinstance(e.expected, tuple | list) for e in judged):
+    if any(_is_flat(e.expected) for e in judged):
         most = max(len(parts(e.expected)) for e in judged)
         places += [Place(f"in {_part_name(operation, i)}", part(i)) for i in range(most)]
     return [place for place in places if _holds_every_difference(place, judged)]
+
+
+def _is_flat(answer: Any) -> bool:
+    """Whether an answer is several arrays, in a number that is always the same: not lists, one array a layer."""
+    return isinstance(answer, tuple | list) and not any(isinstance(part, tuple | list) for part in answer)
 
 
 def _part_name(operation: Operation, number: int) -> str:

@@ -25,12 +25,17 @@ class Exchange:
     @property
     def problem(self) -> str | None:
         """Why the answer could not be compared, or None."""
-        return self.answer.problem or self.comparison.problem
+        return self.comparison.problem
 
     @property
     def fails(self) -> bool:
         """Whether the answer is wrong or the call did what no call may do."""
-        return self.problem is not None or not self.comparison.agrees or bool(self.answer.changed)
+        return not self.comparison.agrees or bool(self.answer.changed) or self.answer.overwrote is not None
+
+    @property
+    def only_overwrites(self) -> bool:
+        """Whether all that is wrong is that the call wrote into what the one before it had returned."""
+        return self.answer.overwrote is not None and self.comparison.agrees and not self.answer.changed
 
     @property
     def size(self) -> int:
@@ -43,4 +48,4 @@ class Exchange:
         if self.problem is not None:
             return self.size
         wrong = sum(int(w.sum()) for w in self.comparison.wrong)
-        return max(wrong, int(bool(self.answer.changed)))
+        return max(wrong, int(self.fails))

@@ -1,6 +1,7 @@
 """Numbers that implementations stumble over: as fixed arrays for directed cases, and as hypothesis strategies."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,3 +73,145 @@ def finite_floats(name: str) -> "SearchStrategy[float]":
         )
     width: Any = {"float16": 16, "float32": 32, "float64": 64}[name]
     return st.floats(allow_nan=False, allow_infinity=False, width=width)
+
+
+def ranked_floats(name: str) -> "SearchStrategy[float]":
+    """Floats that are hard to rank: small integers that tie in magnitude, neighbours, both ends, infinities."""
+    from hypothesis import strategies as st
+
+    precision, _, normal, _ = FLOATS[name]
+    near = [s * (1 + i * 2.0 ** (1 - precision)) for i in (1, 2) for s in (1, -1)]
+    hard = [-0.0, 0.5, -0.5, *near, 16 * normal, -32 * normal, math.inf, -math.inf]
+    return st.one_of(
+        st.integers(-3, 3).map(float),
+        st.sampled_from([*hard, *extremes(name).astype(np.float64).tolist()]),
+        finite_floats(name),
+    )
+
+
+def selections(name: str, axis: int | None) -> "SearchStrategy[tuple[Array, int]]":
+    """An array of a few entries and how many of them to keep: of all, or of each slice along an axis."""
+    from hypothesis import strategies as st
+
+    line = st.tuples(st.integers(1, 8))
+    matrix = st.tuples(st.integers(1, 3), st.integers(1, 4))
+    block = st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 3))
+    shapes = st.one_of(matrix, block) if axis == 1 else st.one_of(line, matrix, block)
+
+    def call(shape: tuple[int, ...]) -> "SearchStrategy[tuple[Array, int]]":
+        size = math.prod(shape)
+        values = st.lists(ranked_floats(name), min_size=size, max_size=size)
+        array = values.map(lambda v: floats(v, name).reshape(shape))
+        return st.tuples(array, st.integers(0, size if axis is None else shape[axis]))
+
+    return shapes.flatmap(call)
+
+
+def floats_and_p(
+    name: str, edges: Sequence[int], limit: float = math.inf
+) -> "SearchStrategy[tuple[Array, int]]":
+    """Floats and fraction bits, the floats at and around codes: eighths near zero, ``edges`` (in eighths), any.
+
+    What the dtype cannot hold is left out, and so is a float whose product with 2^p passes ``limit``.
+    """
+    from hypothesis import strategies as st
+
+    element = st.one_of(st.integers(-48, 48), st.sampled_from(edges), finite_floats(name))
+
+    def call(drawn: tuple[int, list[int | float]]) -> tuple[Array, int]:
+        p, elements = drawn
+        largest = math.ldexp(limit, -p)
+        placed = [math.ldexp(e / 8, -p) if isinstance(e, int) else e for e in elements]
+        return floats([v for v in placed if abs(v) < largest], name), p
+
+    return st.tuples(st.integers(-3, 9), st.lists(element, min_size=1, max_size=6)).map(call)
+
+
+def integers_and_p(edges: Mapping[str, Sequence[int]], powers: Sequence[int]) -> "SearchStrategy[tuple[Array, int]]":
+    """Codes and fraction bits: small codes, the ``edges`` of each integer dtype, any code that it holds."""
+    from hypothesis import strategies as st
+
+    def of_dtype(name: str) -> "SearchStrategy[Array]":
+        ends = np.iinfo(name)
+        code = st.one_of(st.integers(max(-9, ends.min), 9), st.sampled_from(edges[name]), st.integers(ends.min, ends.max))
+        return st.lists(code, min_size=1, max_size=6).map(lambda codes: np.array(codes, name))
+
+    p = st.one_of(st.integers(-3, 9), st.sampled_from(powers))
+    return st.tuples(st.one_of([of_dtype(name) for name in edges]), p)
+
+
+def floats_around(name: str, values: Sequence[float], *, signs: bool = True) -> "SearchStrategy[tuple[Array]]":
+    """Floats of which some are turning points: ``values`` (and their negatives), any power of two away."""
+    from hypothesis import strategies as st
+
+    turning = st.tuples(st.sampled_from([*values, *(-v for v in values if signs)]), st.integers(-9, 9))
+    element = st.one_of(st.integers(-9 if signs else 0, 9), turning, finite_floats(name))
+
+    def call(elements: list[int | float | tuple[float, int]]) -> tuple[Array]:
+        return (floats([math.ldexp(*e) if isinstance(e, tuple) else e for e in elements], name),)
+
+    return st.lists(element, max_size=5).map(call)
+
+
+def scattered(shape: tuple[int, ...], span: int, seed: int = 0) -> Array:
+    """Return integers from -span to span, scattered without a pattern, the same on every machine and version."""
+    n = np.arange(math.prod(shape), dtype=np.uint64)
+    mixed = (n + np.uint64(977 * seed + 1)) * np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, times 2^64
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray((mixed >> np.uint64(40)) % np.uint64(2 * span + 1)).astype(np.float64).reshape(shape) - span
+
+
+SIMPLE = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, -0.0, 1.5, 0.25, -0.75, 1 / 3, -0.7, 5.0, 0.1, -7.9, 1e-3)
+
+
+def simple_floats(most: float = 8.0) -> "SearchStrategy[float]":
+    """Small integers, halves, and other numbers up to ``most``: sums of their products do not overflow."""
+    from hypothesis import strategies as st
+
+    usual = st.sampled_from([v for v in SIMPLE if abs(v) <= most])
+    return st.one_of(usual, usual, usual, st.floats(-most, most, width=16))
+
+
+def _float_array(shape: tuple[int, ...], element: "SearchStrategy[float]", name: str) -> "SearchStrategy[Array]":
+    from hypothesis import strategies as st
+
+    size, dtype = math.prod(shape), float_dtype(name)
+    lists = st.lists(element, min_size=size, max_size=size)
+    return lists.map(lambda v: np.array(v, np.float64).astype(dtype).reshape(shape))
+
+
+def array_pairs(name: str) -> "SearchStrategy[tuple[Array, Array]]":
+    """Two arrays of one shape, of one to three dimensions."""
+    from hypothesis import strategies as st
+
+    shapes = ((1,), (2,), (2, 1), (1, 2), (2, 2), (3,), (2, 3), (3, 2), (2, 1, 2), (9,), (5, 3))
+    element = simple_floats()
+
+    def pair(shape: tuple[int, ...]) -> "SearchStrategy[tuple[Array, Array]]":
+        return st.tuples(_float_array(shape, element, name), _float_array(shape, element, name))
+
+    return st.sampled_from(shapes).flatmap(pair)
+
+
+Network = tuple[list[Array], list[Array], Array, Array]
+
+
+def networks(name: str) -> "SearchStrategy[Network]":
+    """Weights and biases of one to three layers of one to three units, inputs and targets of one to three examples."""
+    from hypothesis import strategies as st
+
+    element = simple_floats(3.0)
+    width = st.integers(1, 3)
+
+    def network(sizes: list[int], n: int) -> "SearchStrategy[Network]":
+        shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+        return st.tuples(
+            st.tuples(*(_float_array(shape, element, name) for shape in shapes)).map(list),
+            st.tuples(*(_float_array((outputs,), element, name) for _, outputs in shapes)).map(list),
+            _float_array((n, sizes[0]), element, name),
+            _float_array((n, sizes[-1]), element, name),
+        )
+
+    plans = st.tuples(st.lists(width, min_size=2, max_size=4), width)
+    return plans.flatmap(lambda plan: network(*plan))

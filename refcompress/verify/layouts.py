@@ -1,11 +1,15 @@
 """How the arrays of a call lie in memory, and how they are handed to a framework."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from refcompress.arguments import Array
+from refcompress.verify.agreement import NoArray, describe
+
+MOST_BYTES = 2**31  # no right answer to a call is as large
 
 
 def _plain(array: Array) -> Array:
@@ -73,7 +77,7 @@ def to_numpy(value: Any) -> Any:
 
 
 def to_torch(value: Any) -> Any:
-    """Hand arrays over as CPU tensors that share their memory where torch allows the layout."""
+    """Hand arrays over as CPU tensors that share their memory where torch has the layout."""
     import torch
 
     if isinstance(value, list):
@@ -88,43 +92,102 @@ def to_torch(value: Any) -> Any:
 
 
 def to_jax(value: Any) -> Any:
-    """Hand arrays over as jax arrays; 64-bit ones switch jax's 64-bit mode on."""
+    """Hand arrays over as jax arrays, which have no layout."""
     import jax
 
     if isinstance(value, list):
         return [to_jax(item) for item in value]
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.dtype.itemsize == 8:
-        jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
-    return jax.numpy.asarray(value)
+    return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
 
 
 # what --arrays may say -> how an input is handed over
 FRAMEWORKS: dict[str, Callable[[Any], Any]] = {"numpy": to_numpy, "torch": to_torch, "jax": to_jax}
 
 
-def from_framework(answer: Any) -> tuple[Any, str | None]:
-    """Turn an answer into NumPy arrays; the second value is a remark on what it was, if it was no array."""
-    if isinstance(answer, np.ndarray | np.generic | bool | int | float | None):
-        return answer, None
-    if isinstance(answer, tuple | list):
-        if isinstance(answer, list) and answer and all(isinstance(v, bool | int | float | np.generic) for v in answer):
-            return np.asarray(answer), "returns a list of numbers: it was read as an array"
-        converted = [from_framework(item) for item in answer]
-        values = [value for value, _ in converted]
-        return type(answer)(values) if type(answer) in (tuple, list) else tuple(values), next(
-            (remark for _, remark in converted if remark), None
-        )
-    module = type(answer).__module__.split(".")[0]
-    if module == "torch" and hasattr(answer, "detach"):
-        tensor = answer.detach().cpu()
-        if str(tensor.dtype) == "torch.bfloat16":
-            import ml_dtypes
-            import torch
+def during_call(arrays: str, values: Sequence[Any]) -> Any:
+    """Return the context in which a candidate is given these inputs: jax drops 64-bit numbers unless told not to."""
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    if arrays != "jax" or not any(isinstance(item, np.ndarray) and item.dtype.itemsize == 8 for item in flat):
+        return nullcontext()
+    import jax
 
-            return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16), None
-        return tensor.resolve_conj().resolve_neg().numpy(), None
-    if hasattr(answer, "__array__"):
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # until jax 0.8
+
+    return enable_x64()
+
+
+def from_framework(answer: Any, arrays: str = "numpy") -> tuple[Any, str | None]:
+    """Turn an answer into NumPy arrays; the second value is a remark, where it came as something unexpected.
+
+    What is no array becomes a ``NoArray`` that says what it is, so that nothing of the candidate's own is left in what
+    is returned.
+    """
+    if isinstance(answer, tuple | list):
+        converted = [from_framework(item, arrays) for item in answer]
+        values = [value for value, _ in converted]
+        return _sequence_type(answer)(values), next((remark for _, remark in converted if remark), None)
+    if answer is None or isinstance(answer, bool):
+        return answer, None
+    if isinstance(answer, int):
+        return (int(answer) if -(2**63) <= answer < 2**64 else NoArray("an integer past 64 bits")), None
+    if isinstance(answer, float) and not isinstance(answer, np.generic):
+        return float(answer), None
+    try:
+        array, remark = _to_array(answer, arrays)
+    except Exception as error:  # whatever the object's own conversion raises
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        return NoArray(f"{describe(answer)} that cannot be read as an array ({why})"), None
+    return (NoArray(describe(answer)) if array is None else _numbers(array)), remark
+
+
+def _sequence_type(answer: Any) -> type:
+    """Return list for a list and tuple for a tuple, named ones included."""
+    return list if isinstance(answer, list) else tuple
+
+
+def _to_array(answer: Any, arrays: str) -> tuple[Array | None, str | None]:
+    """Return the array that an object stands for, or None, and a remark on whose it is."""
+    if type(answer) is np.ndarray or isinstance(answer, np.generic):
         return np.asarray(answer), None
-    return answer, None
+    if isinstance(answer, np.ma.MaskedArray):
+        return np.asarray(answer.data), "returns a masked array: its data was read, whatever the mask says"
+    module = type(answer).__module__.split(".")[0].replace("jaxlib", "jax")
+    remark = None if module in ("numpy", arrays) else f"returns a {module} array: it was read as a NumPy array"
+    if module == "torch" and hasattr(answer, "detach"):
+        return _from_torch(answer), remark
+    if hasattr(answer, "__array__"):
+        return np.asarray(answer), remark
+    if hasattr(answer, "__dlpack__"):
+        return np.from_dlpack(answer), remark
+    return None, None
+
+
+def _from_torch(tensor: Any) -> Array:
+    import ml_dtypes
+    import torch
+
+    tensor = tensor.detach().cpu().resolve_neg()
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if not hasattr(ml_dtypes, name):
+        return np.asarray(tensor.numpy())
+    word = torch.int16 if tensor.itemsize == 2 else torch.uint8
+    return np.asarray(tensor.view(word).numpy().view(name))
+
+
+def _numbers(array: Array) -> Array | NoArray:
+    """Turn Python numbers in an array into integers of 64 bits, or floats; refuse other objects, and floods."""
+    if array.nbytes > MOST_BYTES:
+        return NoArray(f"an array of {array.nbytes:,} bytes")
+    if not array.dtype.hasobject:
+        return array
+    items = list(array.flat)
+    if all(isinstance(v, int | np.integer) and -(2**63) <= v < 2**63 for v in items):
+        return array.astype(np.int64)
+    if all(isinstance(v, int | float | np.number) for v in items):
+        return array.astype(np.float64)
+    kinds = sorted({type(item).__name__ for item in items})
+    return NoArray(f"an array of objects ({', '.join(kinds[:3])})")

@@ -73,6 +73,9 @@ class Fault:
     statement: str
     """A verb phrase that completes "the candidate ..."."""
     answer: Callable[[Arguments, Settings], Any]
+    bound: Callable[[Arguments, Settings], Any] | None = None
+    """How far rounding may take an implementation of the fault from ``answer``, where that can be more than the
+    operation's own bound, widened by as much as the answers are larger."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,9 @@ class Operation:
     """Settings between which all rivals can be told apart; the cases' ``kills`` are declared for them together."""
     by_hand: Callable[[Arguments, tuple[int, ...], Settings], str] | None = None
     """How the expected value at one index comes about, in one line: ``round(2.5 * 2^0 = 2.5) = 2``."""
+    rival_answer: Callable[[Arguments, Settings], Any] | None = None
+    """The answer of one who follows other settings, where those have none to the inputs of a case: a k past the end of
+    a row keeps the row. None: ``answer``."""
     rejects: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = ()
     """Inputs that the operation rejects, each with a name: a candidate that takes one gets a remark."""
 

@@ -1,17 +1,22 @@
 """The Report of a check, as text and as JSON."""
 
+import itertools
+import re
 import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from refcompress.arguments import Array
-from refcompress.verify.agreement import parts
-from refcompress.verify.diagnosis import Explanation, word
+from refcompress.arguments import Array, place
+from refcompress.verify.agreement import NoArray, parts
+from refcompress.verify.diagnosis import CONDUCT, Explanation, word
+from refcompress.verify.snippet import places, plain, snippet
 from refcompress.verify.wire import encode
 
 MOST_ROWS = 8
+MOST_LISTED = 12
 COLOURS = {"agrees": "32", "differs": "31", "error": "33"}
 
 
@@ -25,16 +30,6 @@ class CaseCount:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One wrong value of a counterexample."""
-
-    place: str
-    given: str
-    expected: str
-    got: str
-
-
-@dataclass(frozen=True)
 class Counterexample:
     """The smallest input found on which the candidate is wrong."""
 
@@ -44,29 +39,18 @@ class Counterexample:
     expected: Any
     actual: Any
     problem: str | None
+    """Why the answer could not be compared, as a verb phrase; None where it could."""
     wrong: tuple[Array, ...]
     bound: Any
     law: str | None
     why: str | None
     """How the expected value comes about, by hand."""
-
-    def rows(self) -> list[Row]:
-        """Return the wrong values, the first few."""
-        rows: list[Row] = []
-        if self.problem is not None and not self.wrong:
-            return rows
-        first = next(iter(self.inputs.values()))
-        right, got = parts(self.expected), parts(self.actual)
-        for number, flags in enumerate(self.wrong):
-            name = "out" if len(right) == 1 else f"out[{number}]"
-            for index in zip(*np.nonzero(np.atleast_1d(flags)), strict=True):
-                at = tuple(int(i) for i in index) if flags.ndim else ()
-                same_shape = isinstance(first, np.ndarray) and first.shape == flags.shape
-                place = f"{name}[{', '.join(map(str, at))}]" if at else name
-                rows.append(
-                    Row(place, _show(first[at]) if same_shape else "", _show(right[number][at]), _show(got[number][at]))
-                )
-        return rows
+    silent: bool = False
+    """Whether there was no answer at all."""
+    changed: tuple[str, ...] = ()
+    """The inputs that the call changed."""
+    before: dict[str, Any] | None = None
+    """The inputs of the call before, if this call wrote into what that one had returned."""
 
 
 @dataclass(frozen=True)
@@ -95,24 +79,35 @@ class Report:
 
     def text(self, *, colour: bool = False) -> str:
         """Write the report for a person."""
-        verdict = f"\x1b[1;{COLOURS[self.verdict]}m{self.verdict}\x1b[0m" if colour else self.verdict
         rule = " ".join(f"{name}={word(value)}" for name, value in self.settings.items())
-        lines = [f"{self.candidate} {verdict} with {self.operation} ({rule})".replace(" error with", ": error in")]
         if self.error is not None:
-            return "\n".join([*lines, f"  {self.error}"])
-        for number, explanation in enumerate(self.diagnosis):
-            lines += _wrapped(explanation.statement, "  it " if number == 0 else "  or: it ")
+            return f"{self.candidate} {_coloured('cannot be run', self.verdict, colour)}: {self.error}"
+        preposition = "from" if self.verdict == "differs" else "with"
+        lines = [f"{self.candidate} {_coloured(self.verdict, self.verdict, colour)} {preposition} {self.operation}"]
+        lines += _wrapped(rule, "  ")
+        if self.verdict == "differs":
+            lines += ["", *self._statements()]
         if self.counterexample is not None:
             lines += ["", "smallest counterexample:", *_counterexample_lines(self.counterexample)]
-            lines += ["", "to reproduce:", *("    " + line for line in snippet(self).splitlines())]
+            lines += ["", "to reproduce:", "", *snippet(self).splitlines()]
         compared = sum(case.exercised for case in self.cases)
         wrong = sum(case.failed for case in self.cases)
         lines += ["", f"{compared:,} values compared, {wrong:,} wrong; seed {self.seed}, {self.examples:,} examples"]
         if self.worst is not None:
-            lines.append(f"largest error: {self.worst:.3g} of the bound")
+            lines.append(f"largest error: {self.worst:.3g} of what is allowed")
         lines += _case_lines(self.cases)
-        lines += [line for remark in self.remarks for line in _wrapped(remark, "remark: ")]
+        lines += [line for remark in self.remarks[:MOST_ROWS] for line in _wrapped(remark, "remark: it ")]
+        if len(self.remarks) > MOST_ROWS:
+            lines.append(f"and {len(self.remarks) - MOST_ROWS:,} more remarks")
         return "\n".join(lines)
+
+    def _statements(self) -> Iterator[str]:
+        if not self.diagnosis:
+            yield "  none of the known rules and faults explains it"
+        beside = True  # whether the statement before stands beside this one: conduct and a rule are two things
+        for number, e in enumerate(self.diagnosis):
+            yield from _wrapped(e.statement, "  it " if number == 0 else "  and it " if beside else "  or it ")
+            beside = e.fault in CONDUCT
 
     def json(self) -> dict[str, Any]:
         """Return the report as what ``json`` can write, in the form that the README documents."""
@@ -149,10 +144,18 @@ class Report:
 
 
 def _encodable(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, NoArray):
+        return value.text
     try:
         return encode(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # text, complex numbers
         return repr(value)[:300]
+
+
+def _coloured(text: str, verdict: str, colour: bool) -> str:
+    return f"\x1b[1;{COLOURS[verdict]}m{text}\x1b[0m" if colour else text
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -160,24 +163,18 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _counterexample_lines(example: Counterexample) -> list[str]:
-    lines = []
-    for name, value in example.inputs.items():
-        lines.append(f"  {name} = {literal(value)}")
+    lines = _input_lines(example.inputs)
     if example.layout != "plain":
         lines.append(f"  given as {example.layout} arrays")
     if example.repeated:
         lines.append("  given for the second time")
     if example.problem is not None:
         lines.append(f"  {example.problem}")
-    rows = example.rows()
-    if rows:
-        table = [Row("", next(iter(example.inputs)), "expected", "got"), *rows[:MOST_ROWS]]
-        widths = [max(len(getattr(r, column)) for r in table) for column in ("place", "given", "expected", "got")]
-        for r in table:
-            cells = zip((r.place, r.given, r.expected, r.got), widths, strict=True)
-            lines.append("    " + "  ".join(cell.rjust(width) for cell, width in cells).rstrip())
-        if len(rows) > MOST_ROWS:
-            lines.append(f"    and {len(rows) - MOST_ROWS:,} more")
+    lines += [f"  {line}".rstrip() for line in _table(example)]
+    if example.changed:
+        lines.append(f"  after the call, {' and '.join(example.changed)} held something else")
+    if example.before is not None:
+        lines += ["  the call writes into what this call before it had returned:", *_input_lines(example.before)]
     if example.why is not None:
         lines.append(f"  by hand: {example.why}")
     if example.law is not None:
@@ -185,8 +182,77 @@ def _counterexample_lines(example: Counterexample) -> list[str]:
     return lines
 
 
+def _input_lines(inputs: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in inputs.items():
+        if isinstance(value, list):
+            lines += [f"  {name}[{i}] = {shortened(item)}" for i, item in enumerate(value)]
+        else:
+            lines.append(f"  {name} = {shortened(value)}")
+    return lines
+
+
+def shortened(value: Any) -> str:
+    """Write a value for a person: what is long is cut, with its shape."""
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.size <= MOST_LISTED:
+        kind = value.dtype.name if value.size and value.ndim else f"{value.dtype.name}, shape {value.shape}"
+        return f"{plain(value)} ({kind})".replace("np.", "")
+    flat = value.reshape(-1)
+    first, last = plain(flat[:4])[1:-1], plain(flat[-2:])[1:-1]
+    return f"{first}, ..., {last} ({value.size:,} {value.dtype.name} values, shape {value.shape})".replace("np.", "")
+
+
+def _table(example: Counterexample) -> list[str]:
+    """Write the first wrong values in columns: place, input, expected, got, and where there is a bound, that."""
+    rows = list(itertools.islice(_rows(example), MOST_ROWS))
+    if not rows:
+        return []
+    head = ("", next(iter(example.inputs)), "expected", "got", "off by", "allowed")
+    columns = [column for column in zip(head, *rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in zip(*columns, strict=True)
+    ]
+    wrong = sum(int(w.sum()) for w in example.wrong)
+    return lines if wrong <= len(rows) else [*lines, f"  and {wrong - len(rows):,} more"]
+
+
+def _rows(example: Counterexample) -> Iterator[tuple[str, ...]]:
+    if not example.wrong:
+        return
+    first = next(iter(example.inputs.values()))
+    right, got = parts(example.expected), parts(example.actual)
+    bounds = [None] * len(right) if example.bound is None else parts(example.bound)
+    names = places("out", example.expected)
+    for name, flags, e, g, bound in zip(names, example.wrong, right, got, bounds, strict=True):
+        for index in zip(*np.nonzero(np.atleast_1d(flags)), strict=True):
+            at = index if flags.ndim else ()
+            given = _show(first[at]) if isinstance(first, np.ndarray) and first.shape == flags.shape else ""
+            off, allowed = "", ""
+            if bound is not None:
+                with np.errstate(all="ignore"):
+                    off = f"{abs(float(g[at]) - float(e[at])):.3g}"
+                allowed = f"{float(np.broadcast_to(bound, flags.shape)[at]):.3g}"
+            yield place(name, at), given, _show(e[at]), _show(g[at]), off, allowed
+
+
+def distinct(remarks: Sequence[str]) -> tuple[str, ...]:
+    """Drop remarks that say the same again: but for numbers in a warning, or another text that was printed."""
+
+    def kind(remark: str) -> str:
+        return remark.partition(": ")[0] if remark.startswith("prints") else re.sub(r"[-+.\de]+", "#", remark)
+
+    firsts: dict[str, str] = {}
+    for remark in remarks:
+        firsts.setdefault(kind(remark), remark)
+    return tuple(firsts.values())
+
+
 def _case_lines(cases: tuple[CaseCount, ...]) -> list[str]:
-    width = max(len(case.name) for case in cases)
+    width = max((len(case.name) for case in cases), default=0)
     return [
         f"  {case.name.ljust(width)}  {case.exercised:>9,}" + (f"  {case.failed:,} wrong" if case.failed else "")
         for case in cases
@@ -200,81 +266,3 @@ def _show(value: Any) -> str:
     if np.asarray(value).dtype.kind in "iu":
         return str(int(value))
     return repr(float(value))
-
-
-def literal(value: Any) -> str:
-    """Write a value as Python code that gives it again, bit for bit."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(literal(item) for item in value)}]"
-    if not isinstance(value, np.ndarray | np.generic):
-        return repr(value)
-    array = np.asarray(value)
-    flat = array.tolist() if array.dtype.kind in "biu" else array.astype(np.float64).tolist()
-    text = repr(flat).replace("nan", "np.nan").replace("inf", "np.inf")
-    name = "bool" if array.dtype.kind == "b" else f"np.{array.dtype.name}"
-    shape = f".reshape{array.shape}" if array.size == 0 and array.ndim != 1 else ""
-    return f"np.array({text}, {name.replace('np.bfloat16', 'ml_dtypes.bfloat16')}){shape}"
-
-
-LAYOUT_CODE = {
-    "plain": "{0}",
-    "strided": "np.repeat({0}, 2, axis=-1)[..., ::2]",
-    "reversed": "{0}[..., ::-1].copy()[..., ::-1]",
-    "fortran": "np.asfortranarray({0})",
-    "read-only": "{0}",
-}
-
-
-def snippet(report: Report) -> str:
-    """Write the lines that reproduce the counterexample with nothing but the candidate and NumPy."""
-    example = report.counterexample
-    assert example is not None
-    lines = ["import numpy as np"]
-    values = [*example.inputs.values(), example.expected]
-    if "ml_dtypes" in "".join(literal(v) for v in values):
-        lines.append("import ml_dtypes")
-    if report.arrays != "numpy":
-        lines.append("import torch" if report.arrays == "torch" else "import jax")
-    lines += report.imports.splitlines()
-    for name, value in example.inputs.items():
-        if not isinstance(value, np.ndarray):
-            lines.append(f"{name} = {literal(value)}")
-            continue
-        lines.append(f"{name} = {LAYOUT_CODE[example.layout].format(literal(value))}")
-        if example.layout == "read-only":
-            lines.append(f"{name}.flags.writeable = False")
-    call = f"candidate({', '.join(_handed_over(n, v, report.arrays) for n, v in example.inputs.items())})"
-    if example.problem is not None and example.problem.startswith("changes"):
-        name = next(n for n, v in example.inputs.items() if isinstance(v, np.ndarray | list))
-        return "\n".join([*lines, f"before = np.array({name})", call, f"assert np.array_equal({name}, before)"])
-    if example.repeated:
-        lines.append(f"{call}  # the first call; the second differs")
-    lines.append(f"out = {call}")
-    if isinstance(example.expected, tuple | list):
-        right = [np.asarray(e) for e in parts(example.expected)]
-        lines.append(f"expected = {literal(right)}")
-        lines += ["flat = [a for part in out for a in (part if isinstance(part, (list, tuple)) else [part])]"]
-        pairs = "for o, e in zip(flat, expected, strict=True)"
-        if example.bound is None:
-            lines.append(f"assert all(np.array_equal(o, e) {pairs})")
-        else:
-            lines.append(f"bound = {literal([np.asarray(b) for b in parts(example.bound)])}")
-            lines.append(
-                "assert all(np.all(np.abs(o - e) <= b) for o, e, b in zip(flat, expected, bound, strict=True))"
-            )
-        return "\n".join(lines)
-    lines.append(f"expected = {literal(np.asarray(example.expected))}")
-    if example.bound is None:
-        signs = np.asarray(example.expected).dtype.kind not in "biu"
-        sign = " and np.array_equal(np.signbit(out), np.signbit(expected))" if signs else ""
-        lines.append(f"assert np.array_equal(out, expected){sign}, out")
-    else:
-        lines.append(f"assert np.all(np.abs(out - expected) <= {literal(np.asarray(example.bound))}), out")
-    return "\n".join(lines)
-
-
-def _handed_over(name: str, value: Any, arrays: str) -> str:
-    one = {"numpy": "{0}", "torch": "torch.from_numpy({0})", "jax": "jax.numpy.asarray({0})"}[arrays]
-    if isinstance(value, list):
-        return name if arrays == "numpy" else f"[{one.format('a')} for a in {name}]"
-    return one.format(name) if isinstance(value, np.ndarray) else name

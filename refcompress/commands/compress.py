@@ -1,0 +1,153 @@
+"""``refcompress compress``: teacher, student, prune, quantize on real data; a table, files, pictures."""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from refcompress.commands.table import table
+
+if TYPE_CHECKING:
+    from refcompress.compression import Compression, Plan, Stage
+
+SUMMARY = "distil, prune and quantize a model on real data, and report what each step costs and saves"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--data", metavar="FILE", help="your own data: .npz with X and y, or .csv with a label column")
+    parser.add_argument("--label", metavar="COLUMN", help="the label column of a .csv, by name; the last by default")
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line of a .csv holds names; needed only where it could be either",
+    )
+    parser.add_argument("--teacher", metavar="N", type=int, nargs="+", help="widths of the teacher's hidden layers")
+    parser.add_argument("--student", metavar="N", type=int, nargs="+", help="widths of the student's hidden layers")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--sparsity", type=float, help="share of the weights to prune, 0 to 1 (default 0.8)")
+    amount.add_argument("--k", type=int, help="how many weights to keep, in all matrices together")
+    parser.add_argument("--bits", type=int, help="width of a parameter's code (default 8)")
+    parser.add_argument("--p", type=int, help="fraction bits of every parameter (default: the most that saturate none)")
+    parser.add_argument("--activation-bits", type=int, help="width of an activation's code (default 8)")
+    parser.add_argument("--label-weight", type=float, help="share of the labels' loss in the student's (default 0)")
+    parser.add_argument("--start-from-teacher", action="store_true", help="begin with the teacher's top-k neurons")
+    parser.add_argument("--seed", type=int, help="of the split, the weights and the batches (default 0)")
+    parser.add_argument("--out", metavar="DIR", help="write the models, report.json and, with matplotlib, a picture")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def plan_of(options: argparse.Namespace) -> "Plan":
+    """Return the plan that the options describe."""
+    from refcompress import arguments
+    from refcompress.compression import Plan
+
+    chosen = {
+        "teacher_hidden": None if options.teacher is None else tuple(options.teacher),
+        "student_hidden": None if options.student is None else tuple(options.student),
+        "sparsity": options.sparsity,
+        "k": options.k,
+        "bits": options.bits,
+        "p": options.p,
+        "activation_bits": options.activation_bits,
+        "label_weight": options.label_weight,
+        "start_from_teacher": options.start_from_teacher,
+        "seed": options.seed,
+    }
+    plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
+    for name in ("teacher_hidden", "student_hidden"):
+        for width in getattr(plan, name):
+            arguments.integer(width, name, 1)
+    arguments.real_number(plan.sparsity, "sparsity", 0.0, 1.0)
+    arguments.real_number(plan.label_weight, "label_weight", 0.0, 1.0)
+    arguments.integer(plan.bits, "bits", 2, 32)
+    arguments.integer(plan.activation_bits, "activation_bits", 2, 32)
+    arguments.integer(plan.seed, "seed", 0)
+    if plan.k is not None:
+        arguments.integer(plan.k, "k", 0)
+    return plan
+
+
+def one_thread_each() -> None:
+    """Keep BLAS from splitting small matrices over threads that wait for each other; before NumPy is imported."""
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compress, and print or write the report."""
+    one_thread_each()
+    from refcompress.compression import compress
+    from refcompress.datasets import load, load_digits
+
+    plan = plan_of(options)
+    out = None if options.out is None else _folder(options.out)
+    dataset = load_digits() if options.data is None else load(options.data, label=options.label, header=options.header)
+    result = compress(dataset, plan, tell=_tell)
+    if out is not None:
+        _write(out, result)
+        _draw(out, result, dataset)
+    print(json.dumps(report(result), indent=2) if options.json else stage_table(result.stages))
+    return 0
+
+
+def _tell(text: str) -> None:
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def report(result: "Compression") -> dict[str, object]:
+    """Return the report as what ``json`` can write."""
+    return {"plan": asdict(result.plan), "stages": [asdict(stage) for stage in result.stages]}
+
+
+def stage_table(stages: "tuple[Stage, ...]") -> str:
+    """Write the stages as a table, each size also as a part of the teacher's."""
+    first = stages[0]
+    rows = [
+        (
+            s.name,
+            f"{s.accuracy:.3f}",
+            f"{s.parameters:,}",
+            f"{s.nonzeros:,}",
+            f"{s.bytes:,}",
+            f"1/{first.bytes / s.bytes:.1f}",
+            f"{s.multiply_adds:,}",
+        )
+        for s in stages
+    ]
+    return table(("stage", "accuracy", "parameters", "nonzeros", "bytes", "of teacher", "multiply-adds"), rows)
+
+
+def _write(folder: Path, result: "Compression") -> None:
+    from refcompress.checkpoints import save_model
+    from refcompress.files import written_whole
+
+    for ending in (".safetensors", ".npz"):
+        save_model(folder / f"teacher{ending}", result.teacher)
+        save_model(folder / f"student{ending}", result.student)
+        save_model(folder / f"pruned{ending}", result.pruned, sparse=True)
+        save_model(folder / f"quantized{ending}", result.quantized, sparse=True)
+    with written_whole(folder / "report.json") as temporary:
+        temporary.write_text(json.dumps(report(result), indent=2) + "\n", encoding="utf-8")
+
+
+def _draw(folder: Path, result: "Compression", dataset: object) -> None:
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        print("no picture: it needs matplotlib (pip install 'refcompress[plots]')", file=sys.stderr)
+        return
+    from refcompress.plots import draw_frontier
+    from refcompress.sweep import sweep
+
+    draw_frontier(folder / "frontier.png", sweep(result, dataset, tell=_tell), result.stages)  # type: ignore[arg-type]

@@ -1,0 +1,227 @@
+"""All three together: distil, prune, quantize a model on real data, with what every step costs and saves.
+
+teacher -> student (distilled on a share of the data) -> pruned little by little, fine-tuned with the mask held ->
+quantized to integers. For every stage the report has accuracy, parameters, nonzeros, bytes on disk, multiply-adds.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from refcompress import arguments
+from refcompress.arguments import Array
+from refcompress.checkpoints import Model, save_model
+from refcompress.datasets import Dataset, split, subset
+from refcompress.distillation.knowledge import Knowledge, extract_knowledge
+from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective, train_student, train_teacher
+from refcompress.mlp.network import MLP, mlp_forward
+from refcompress.mlp.training import Objective, train
+from refcompress.pruning.selection import top_k_mask
+from refcompress.quantized_model import QuantizedMLP, nonzeros, quantize_model
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compress to, and how long to train."""
+
+    teacher_hidden: tuple[int, ...] = (256, 128)
+    student_hidden: tuple[int, ...] = (64,)
+    sparsity: float = 0.8
+    k: int | None = None
+    """Weights kept, in all matrices together; in place of ``sparsity``."""
+    bits: int = 8
+    p: int | None = None
+    """Fraction bits of every parameter; without it each array gets the largest at which none saturates."""
+    activation_bits: int = 8
+    seed: int = 0
+    test_share: float = 0.2
+    student_share: float = 0.25
+    """The share of the training rows that the student sees."""
+    label_weight: float = 0.0
+    start_from_teacher: bool = False
+    teacher_epochs: int = 40
+    student_epochs: int = 150
+    prune_steps: int = 8
+    """Pruning steps on the way to the full sparsity."""
+    tuning_epochs: int = 20
+    """Epochs of fine-tuning after each step, and four times as many after the last."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the report."""
+
+    name: str
+    accuracy: float
+    parameters: int
+    nonzeros: int
+    bytes: int
+    """Size of the ``.safetensors`` file."""
+    multiply_adds: int
+    """Multiply-adds of one example, of the nonzero weights alone."""
+
+
+@dataclass(frozen=True)
+class Compression:
+    """The models of every stage, and the report on them."""
+
+    plan: Plan
+    stages: tuple[Stage, ...]
+    teacher: MLP
+    student: MLP
+    pruned: MLP
+    quantized: QuantizedMLP
+
+
+def kept_weights(size: int, sparsity: float) -> int:
+    """Return how many of ``size`` weights stay: size - round(size * sparsity), of the sparsity as it is written.
+
+    Computed on the decimal number that the user wrote, not on the float next to it: 29% of 100 is 29.
+
+    Examples
+    --------
+    >>> kept_weights(100, 0.29), kept_weights(8, 0.85)
+    (71, 1)
+    """
+    return size - round(size * Fraction(repr(arguments.real_number(sparsity, "sparsity", 0.0, 1.0))))
+
+
+def global_masks(weights: Sequence[Array], k: int) -> tuple[Array, ...]:
+    """Return a mask a matrix that keeps the k largest magnitudes of all matrices together.
+
+    Examples
+    --------
+    >>> [mask.tolist() for mask in global_masks([np.array([[10.0, 9.0]]), np.array([[1.0, 2.0]])], 2)]
+    [[[True, True]], [[False, False]]]
+    """
+    mask = top_k_mask(np.concatenate([w.reshape(-1) for w in weights]), k)
+    ends = np.cumsum([w.size for w in weights])[:-1]
+    return tuple(part.reshape(w.shape) for part, w in zip(np.split(mask, ends), weights, strict=True))
+
+
+def prune_gradually(
+    model: MLP, x: Array, objective: Objective, k: int, *, steps: int, epochs: int, seed: int = 0
+) -> MLP:
+    """Prune to the k largest weights in steps, with fine-tuning after each while the masks are held.
+
+    After step t of T the sparsity is s * (1 - (1 - t / T)^3): much at first, little at the end.
+
+    References
+    ----------
+    Zhu and Gupta, "To prune, or not to prune", section 3, 2017: the cubic schedule. Han et al., "Learning both Weights
+    and Connections for Efficient Neural Networks", section 3, 2015: prune and retrain.
+    """
+    size = sum(w.size for w in model.weights)
+    arguments.integer(k, "k", 0, size)
+    for step in range(1, steps + 1):
+        dropped = (size - k) * (1 - Fraction(steps - step, steps) ** 3)
+        masks = global_masks(model.weights, size - int(dropped))
+        model = replace(model, weights=tuple(np.where(m, w, 0.0) for m, w in zip(masks, model.weights, strict=True)))
+        tuning = epochs * (4 if step == steps else 1)
+        model = train(
+            model, x, objective, optimizer=STUDENT_OPTIMIZER, epochs=tuning, seed=seed + step, masks=masks
+        ).model
+    return model
+
+
+def as_float32(model: MLP) -> MLP:
+    """Return the model with float32 parameters, as a framework would store it."""
+    return MLP(
+        tuple(w.astype(np.float32) for w in model.weights),
+        tuple(b.astype(np.float32) for b in model.biases),
+        model.activation,
+    )
+
+
+def compress(
+    dataset: Dataset, plan: Plan | None = None, *, tell: Callable[[str], None] = lambda text: None
+) -> Compression:
+    """Distil, prune and quantize on a dataset, and measure every stage on rows that none of them saw.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Inputs and class numbers.
+    plan : Plan, optional
+        Sizes, sparsity, bits, seed and epochs.
+    tell : callable
+        Called with a line of text as each stage begins.
+
+    Returns
+    -------
+    Compression
+
+    Raises
+    ------
+    ValueError
+        For a plan that does not fit the data.
+    """
+    plan = Plan() if plan is None else plan
+    training, test = split(dataset, test=plan.test_share, seed=plan.seed)
+    tell(f"training the teacher on {len(training.y):,} examples")
+    teacher = as_float32(
+        train_teacher(
+            training.x, training.y, hidden=plan.teacher_hidden, epochs=plan.teacher_epochs, seed=plan.seed
+        ).model
+    )
+    few = subset(training, plan.student_share, seed=plan.seed)
+    tell(f"training the student on {len(few.y):,} examples with the teacher's outputs")
+    knowledge, student = distil(teacher, few, plan)
+    size = sum(w.size for w in student.weights)
+    k = kept_weights(size, plan.sparsity) if plan.k is None else arguments.integer(plan.k, "k", 0, size)
+    tell(f"pruning to {k:,} of {size:,} weights in {plan.prune_steps} steps")
+    objective = distillation_objective(knowledge, few.y, plan.label_weight)
+    pruned = as_float32(
+        prune_gradually(student, few.x, objective, k, steps=plan.prune_steps, epochs=plan.tuning_epochs, seed=plan.seed)
+    )
+    tell(f"quantizing to {plan.bits} bits")
+    quantized = quantize_model(pruned, few.x, bits=plan.bits, p=plan.p, activation_bits=plan.activation_bits)
+    stages = (
+        measure("teacher", teacher, test),
+        measure("student", student, test),
+        measure("pruned", pruned, test, sparse=True),
+        measure("quantized", quantized, test, sparse=True),
+    )
+    return Compression(plan, stages, teacher, student, pruned, quantized)
+
+
+def distil(teacher: MLP, few: Dataset, plan: Plan) -> tuple[Knowledge, MLP]:
+    """Extract the teacher's knowledge on a few examples and train a student with it."""
+    classes = teacher.sizes[-1]
+    sizes = (few.x.shape[1], *plan.student_hidden, classes) if plan.start_from_teacher else None
+    knowledge = extract_knowledge(teacher, few.x, sizes=sizes)
+    student = train_student(
+        few.x,
+        knowledge,
+        hidden=plan.student_hidden,
+        labels=few.y,
+        label_weight=plan.label_weight,
+        start=knowledge.start,
+        epochs=plan.student_epochs,
+        seed=plan.seed,
+    ).model
+    return knowledge, as_float32(student)
+
+
+def measure(name: str, model: Model, test: Dataset, *, sparse: bool = False) -> Stage:
+    """Measure one stage on the test rows; bytes are those of the file that ``save_model`` writes."""
+    if isinstance(model, QuantizedMLP):
+        weights, biases = [w.values for w in model.weights], [b.values for b in model.biases]
+        outputs = model.accumulate(test.x)
+    else:
+        weights, biases = list(model.weights), list(model.biases)
+        outputs = mlp_forward(weights, biases, test.x, activation=model.activation)
+    with tempfile.TemporaryDirectory() as folder:
+        size = save_model(Path(folder) / "model.safetensors", model, sparse=sparse)
+    return Stage(
+        name=name,
+        accuracy=float(np.mean(np.argmax(outputs, axis=1) == test.y)),
+        parameters=sum(a.size for a in [*weights, *biases]),
+        nonzeros=nonzeros([*weights, *biases]),
+        bytes=size,
+        multiply_adds=nonzeros(weights),
+    )

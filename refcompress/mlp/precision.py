@@ -1,0 +1,105 @@
+"""What the formulas of this package compute in: float64, or fractions, and the one rounding at the end.
+
+Floats and integers are widened to float64, which holds every narrower float exactly; an object array of
+``fractions.Fraction`` stays as it is, so that the same formulas run on it without any rounding.
+"""
+
+from fractions import Fraction
+from numbers import Rational
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refcompress import arguments
+from refcompress.arguments import Array
+
+NATIVE = ("float16", "float32", "float64")
+
+
+def numbers(value: npt.ArrayLike, name: str, what: str) -> Array:
+    """Return a checked array of finite floats, or of fractions where an object array holds rational numbers.
+
+    Integers become float64 where that is exact. ``what`` completes "only finite values can be ...".
+    """
+    array = arguments.any_array(value, name)
+    if is_exact(array.dtype):
+        return _fractions(array, name)
+    array = arguments.float_array(array, name)
+    arguments.finite(array, name, what)
+    return array
+
+
+def _fractions(array: Array, name: str) -> Array:
+    exact = np.empty(array.shape, object)
+    for index, value in np.ndenumerate(array):
+        if not isinstance(value, Rational) or isinstance(value, bool):
+            kind = type(value).__name__
+            raise TypeError(
+                f"{arguments.place(name, index)} is {value!r} ({kind}): an object array must hold fractions.Fraction"
+            )
+        exact[index] = Fraction(value)
+    return exact
+
+
+def common_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Return the narrowest float that holds all arrays exactly, or object where one of them holds fractions.
+
+    bfloat16 and float16 have no common dtype in NumPy; float32 holds both, and the 8-bit floats too.
+    """
+    dtypes = {array.dtype for array in arrays}
+    if np.dtype(object) in dtypes:
+        return np.dtype(object)
+    try:
+        return np.result_type(*dtypes)
+    except TypeError:
+        return np.result_type(np.float32, *(dtype for dtype in dtypes if dtype.name in NATIVE))
+
+
+def is_exact(dtype: np.dtype[Any]) -> bool:
+    """Whether a common dtype is that of fractions."""
+    return dtype.kind == "O"
+
+
+def widen(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a checked array as float64, or as fractions where the common dtype is object; nothing is rounded."""
+    if not is_exact(dtype):
+        return array.astype(np.float64, copy=False)
+    if is_exact(array.dtype):
+        return array
+    exact = np.empty(array.shape, object)
+    exact[...] = array.astype(np.float64)
+    return _fractions_of(exact)
+
+
+def narrow(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Round float64 once to a float dtype, half to even; make sure that an object array holds fractions alone."""
+    if is_exact(dtype):
+        return _fractions_of(array)
+    if dtype.name in NATIVE:
+        return array.astype(dtype, copy=False)
+    return round_to_odd(array).astype(dtype)
+
+
+def _fractions_of(array: Array) -> Array:
+    exact = np.empty(array.shape, object)
+    for index, value in np.ndenumerate(array):
+        exact[index] = Fraction(value)
+    return exact
+
+
+def round_to_odd(array: Array) -> Array:
+    """Round float64 to float32, to the neighbour with an odd significand where the value lies between two.
+
+    The cast of a float64 to bfloat16 or to an 8-bit float goes by way of float32, and two roundings to nearest are not
+    one. After a rounding to odd, any second rounding that drops two bits or more gives what a single one would.
+
+    References
+    ----------
+    Boldo and Melquiond, "Emulation of a FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd",
+    section 3, 2008.
+    """
+    nearest = array.astype(np.float32)
+    beside = np.nextafter(nearest, np.where(array > nearest, np.inf, -np.inf).astype(np.float32))
+    even = nearest.view(np.uint32) & 1 == 0
+    return np.where(even & (nearest != array) & ~np.isnan(array), beside, nearest)

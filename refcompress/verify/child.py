@@ -1,0 +1,268 @@
+"""A candidate in a process of its own, where it may print, hang, exit or crash without breaking the tester.
+
+The two processes talk over a socket, in turns: a pickled message after its length. What the candidate prints, from
+Python or from C, arrives on two pipes that are read while an answer is awaited, and is dropped but for its beginning.
+The child leads a session of its own: Ctrl-C does not reach it, and what it starts is ended together with it.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import os
+import pickle
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from refcompress.verify.candidates import PRINTED, Answer, Candidate, CandidateError, load, raised, steady
+from refcompress.verify.operation import Arguments
+
+STARTING = 60.0  # seconds for a child to start and import a framework
+ENDING = 2.0  # seconds for a child whose end of the socket is closed to end by itself
+MOST_DEATHS = 3  # children that may be lost before the candidate is given up
+LENGTH = 8  # bytes before a message that say how long it is
+PIECE = 65536
+
+START = "import sys; sys.path[:] = sys.argv[2:]; from refcompress.verify.child import serve; serve(int(sys.argv[1]))"
+
+
+@contextlib.contextmanager
+def in_child(spec: str, names: Sequence[str], arrays: str = "numpy", timeout: float = 10.0) -> Iterator[Candidate]:
+    """Run a named candidate in a child process, which is started again when a call ends it, and ended at the end.
+
+    Raises
+    ------
+    CandidateError
+        With one line that says why it cannot be run.
+    """
+    child = _Child(spec, tuple(names), arrays, timeout)
+    try:
+        imports = child.start()
+        yield Candidate(spec, child.call, imports)
+    finally:
+        child.stop()
+
+
+class _Child:
+    """The process that runs a candidate, and how many of them were lost."""
+
+    def __init__(self, spec: str, names: tuple[str, ...], arrays: str, timeout: float) -> None:
+        self.order = (spec, names, arrays)
+        self.timeout = timeout
+        self.deaths = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.link: socket.socket | None = None
+        self.printed = {"output": b"", "error": b""}
+
+    def start(self) -> str:
+        """Start the process and import the candidate; return the lines of a snippet that do the same."""
+        self.link, theirs = socket.socketpair()
+        with theirs:
+            root = str(Path(__file__).parents[2])
+            paths = [*(p for p in sys.path if p and p != root), root]
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", START, str(theirs.fileno()), *paths],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        try:
+            ready, text = self._ask(self.order, STARTING)
+        except TimeoutError:
+            raise CandidateError(f"{self.order[0]} was not imported within {STARTING:g} s") from None
+        except EOFError:
+            raise CandidateError(f"{self.order[0]} ended its process at import ({self._ending()})") from None
+        if not ready:
+            raise CandidateError(text)
+        return str(text)
+
+    def stop(self) -> None:
+        """End the process, and every one that it started in its session."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for end in (self.process.stdout, self.process.stderr, self.link):
+            if end is not None:
+                end.close()
+        self.process = None
+
+    def call(self, args: Arguments, layout: str) -> Answer:
+        """Call the candidate once."""
+        if self.deaths >= MOST_DEATHS:
+            return Answer(problem=f"is not called any more after {MOST_DEATHS} lost processes", given_up=True)
+        try:
+            if self.process is None:
+                self.start()
+            answer: Answer = self._ask((args, layout), self.timeout)
+        except (TimeoutError, EOFError, CandidateError) as error:
+            problem = self._lost(error)
+            self.deaths += 1
+            self.stop()
+            return Answer(problem=problem, lost=True)
+        return dataclasses.replace(answer, remarks=(*answer.remarks, *self._prints(answer)))
+
+    def _lost(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"does not answer within {self.timeout:g} s"
+        if isinstance(error, EOFError):
+            return f"ends its process ({self._ending()})"
+        return f"cannot be started again: {error}"
+
+    def _prints(self, answer: Answer) -> Iterator[str]:
+        """Yield a remark for what was written past Python's own standard output."""
+        if self.printed["output"] and not any(r.startswith("prints to standard output") for r in answer.remarks):
+            yield f"prints to standard output: {steady(self.printed['output'].decode('utf-8', 'ignore'))!r}"
+        if self.printed["error"]:  # not quoted: logs bear the time
+            yield "prints to standard error"
+
+    def _ask(self, message: Any, seconds: float) -> Any:
+        """Send a message and wait for the answer; EOFError when the process ends, TimeoutError when time is up."""
+        assert self.process is not None
+        assert self.link is not None
+        self.printed = {"output": b"", "error": b""}
+        body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        todo = memoryview(len(body).to_bytes(LENGTH, "big") + body)
+        reply = bytearray()
+        self.link.setblocking(False)
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.link, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            for name, stream in (("output", self.process.stdout), ("error", self.process.stderr)):
+                assert stream is not None
+                os.set_blocking(stream.fileno(), False)
+                ready.register(stream, selectors.EVENT_READ, name)
+            while len(reply) < LENGTH or len(reply) < LENGTH + int.from_bytes(reply[:LENGTH], "big"):
+                left = deadline - time.monotonic()
+                events = ready.select(min(0.5, left)) if left > 0 else []
+                if not events:
+                    if self.process.poll() is not None:
+                        raise EOFError
+                    if left <= 0:
+                        raise TimeoutError
+                for key, mask in events:
+                    if key.data is not None:
+                        self._drop(key.fd, key.data, ready)
+                    elif mask & selectors.EVENT_READ:
+                        reply += self._received()
+                    else:
+                        todo = todo[self._sent(todo) :]
+                        if not todo:
+                            ready.modify(self.link, selectors.EVENT_READ)
+            for key in list(ready.get_map().values()):  # what was printed before the answer has arrived before it
+                if key.data is not None and self._drop(key.fd, key.data, ready) == PIECE:
+                    self._drop(key.fd, key.data, ready)  # a pipe holds no more
+        return pickle.loads(reply[LENGTH:])
+
+    def _sent(self, data: memoryview) -> int:
+        assert self.link is not None
+        try:
+            return self.link.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise EOFError from None
+
+    def _received(self) -> bytes:
+        assert self.link is not None
+        try:
+            data = self.link.recv(16 * PIECE)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            raise EOFError from None
+        if not data:
+            raise EOFError
+        return data
+
+    def _drop(self, stream: int, name: str, ready: selectors.BaseSelector) -> int:
+        """Read what was printed, keep the beginning, and return how much there was."""
+        try:
+            data = os.read(stream, PIECE)
+        except BlockingIOError:
+            return 0
+        if not data:
+            ready.unregister(stream)
+        self.printed[name] += data[: PRINTED - len(self.printed[name])]
+        return len(data)
+
+    def _ending(self) -> str:
+        """Say how the process ended, once it has closed the socket."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            return "it closed what it answers on"
+        names = {s.value: s.name for s in signal.Signals}
+        return f"signal {names.get(-code, -code)}" if code < 0 else f"exit status {code}"
+
+
+def serve(number: int) -> None:
+    """Import the candidate that the parent names and answer its calls, until the parent is gone."""
+    sys.argv[:] = sys.argv[:1]
+    _end_with_parent()
+    link = socket.socket(fileno=number)
+    link.set_inheritable(False)
+    try:
+        candidate = load(*_receive(link))
+    except CandidateError as error:
+        _send(link, (False, str(error)))
+        return
+    _flush()
+    _send(link, (True, candidate.imports))
+    own = os.getpid()
+    while True:
+        try:
+            args, layout = _receive(link)
+        except (EOFError, OSError):
+            os._exit(0)  # without waiting for threads of the candidate
+        try:
+            answer = candidate.call(args, layout)
+        except KeyboardInterrupt as error:
+            answer = Answer(problem=raised(error))
+        if os.getpid() != own:  # the candidate forked, and this is the copy
+            os._exit(0)
+        _flush()
+        _send(link, answer)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the parent is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _flush() -> None:
+    """Bring out what C libraries have printed so far."""
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        ctypes.CDLL(None).fflush(None)
+
+
+def _send(link: socket.socket, message: Any) -> None:
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    link.sendall(len(body).to_bytes(LENGTH, "big"))
+    link.sendall(body)
+
+
+def _receive(link: socket.socket) -> Any:
+    length = int.from_bytes(_exactly(link, LENGTH), "big")
+    return pickle.loads(_exactly(link, length))
+
+
+def _exactly(link: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        piece = link.recv(min(length - len(data), 16 * PIECE))
+        if not piece:
+            raise EOFError
+        data += piece
+    return bytes(data)

@@ -1,0 +1,103 @@
+"""What operations share whose result is right within a derived bound: the reference in float64, and what rounding may do.
+
+A fault of such an operation has a bound of its own: how far rounding may take an implementation with that fault.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from refcompress.arguments import Array
+from refcompress.mlp.error_bounds import FLOAT64_UNIT, precision_of
+from refcompress.verify.inputs import float_dtype
+from refcompress.verify.operation import Arguments, Fault, Settings
+
+Answer = Callable[[Arguments, Settings], Any]
+BoundIn = Callable[[Arguments, str, Settings], Any]
+"""arguments, dtype, settings -> how far honest arithmetic in that dtype may be from the exact result."""
+
+
+def each(function: Callable[..., Any], *values: Any) -> Any:
+    """Apply a function to arrays, and to the arrays of lists and tuples of one form."""
+    if isinstance(values[0], list | tuple):
+        return type(values[0])([each(function, *items) for items in zip(*values, strict=True)])
+    return function(*values)
+
+
+def wide(args: Arguments) -> Any:
+    """Return the arguments in float64, which holds every value of the narrower floats."""
+    return each(lambda a: np.asarray(a, np.float64), args)
+
+
+def in_dtype(answer: Any, settings: Settings) -> Any:
+    """Return an answer in the dtype that the settings want checked, else as it is."""
+    if not settings["check_dtype"]:
+        return answer
+    with np.errstate(over="ignore", under="ignore"):
+        return each(lambda a: a.astype(float_dtype(settings["dtype"])), answer)
+
+
+def beside_reference(bound: Any, dtype: str) -> Any:
+    """Turn a bound on the distance from the exact result into one on the distance from the reference.
+
+    The reference computes in float64, with the same steps. Let c = 2^-53 / u, for the unit u of the dtype. What a step
+    adds has a factor gamma_k or a number of quanta, and those of float64 are at most c times as large: so what two
+    results differ by is at most 1 + c times the bound, by induction over the steps. Where the bound is the whole size
+    of a gradient (a relu whose input is within reach of 0), either result is 0 or of at most that size.
+    """
+    factor = (1 + FLOAT64_UNIT / precision_of(dtype).unit) * (1 + 2.0**-50)
+    return each(lambda b: b * factor, bound)
+
+
+def rounded_to(dtype: str, exact: Answer, bound: BoundIn) -> tuple[Answer, Answer]:
+    """Return the answers of arithmetic in another dtype, and how far another one in it may be from them.
+
+    Rounding the inputs and the result stays within the bound of that dtype, as does any other honest arithmetic in it:
+    two of them are at most twice as far apart.
+    """
+
+    def narrow(array: Array) -> Array:
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(np.asarray(array, np.float64).astype(float_dtype(dtype)).astype(np.float64))
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        narrowed = each(narrow, args)
+        if not all(np.isfinite(a).all() for a in _arrays(narrowed)):
+            raise OverflowError(f"an input is no finite {dtype}")
+        return each(narrow, exact(narrowed, settings))
+
+    return answer, lambda args, settings: each(lambda b: 2 * b, bound(args, dtype, settings))
+
+
+def _arrays(value: Any) -> Iterator[Array]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays(item)
+    else:
+        yield value
+
+
+def low_precision_faults(exact: Answer, bound: BoundIn) -> tuple[Fault, ...]:
+    """Return the faults of computing in a shorter dtype than that of the arrays."""
+    return tuple(
+        Fault(f"in_{dtype}", f"computes in {dtype}: its errors are what arithmetic in {dtype} explains", *both)
+        for dtype in ("float32", "float16", "bfloat16")
+        for both in [rounded_to(dtype, exact, bound)]
+    )
+
+
+def cast_error(exact: Answer, args: Arguments, settings: Settings) -> Any:
+    """Return how far the answer in the checked dtype is from the one in float64."""
+    right = exact(args, settings)
+    with np.errstate(invalid="ignore"):
+        return each(lambda a, b: np.nan_to_num(np.abs(a - b.astype(np.float64))), right, in_dtype(right, settings))
+
+
+def relative_bound(answer: Answer, terms: int = 32) -> Answer:
+    """Return what rounding can move a fault's answer by that is a sum of numbers of one sign: terms * u of it."""
+    return lambda args, settings: each(
+        lambda a: np.abs(a) * terms * precision_of(settings["dtype"]).unit, answer(args, settings)
+    )
+
+

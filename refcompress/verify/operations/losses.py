@@ -1,0 +1,403 @@
+"""``mse_loss`` and ``mse_gradient`` as operations; how bounded operations call their references."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refcompress.arguments import Array
+from refcompress.mlp.error_bounds import mse_gradient_bound, mse_loss_bound, precision_of
+from refcompress.mlp.losses import mse_gradient, mse_loss
+from refcompress.verify.inputs import array_pairs, float_dtype, scattered
+from refcompress.verify.operation import Arguments, Case, Fault, Input, Law, Operation, Region, Setting, Settings
+from refcompress.verify.operations.bounded import (
+    Answer,
+    beside_reference,
+    cast_error,
+    in_dtype,
+    low_precision_faults,
+    relative_bound,
+    wide,
+)
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+REDUCTION_SETTING = Setting(
+    "reduction",
+    "mean",
+    ("mean", "sum", "batch_mean"),
+    "what the sum of squares is divided by",
+    {
+        "mean": "divides by the number of elements",
+        "sum": "does not divide: the sum",
+        "batch_mean": "divides by the first dimension alone",
+    },
+)
+
+
+def _loss(args: Arguments, settings: Settings) -> Any:
+    return np.float64(mse_loss(*wide(args), reduction=settings["reduction"]))
+
+
+def _loss_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
+    return np.float64(mse_loss_bound(*wide(args), reduction=settings["reduction"], precision=precision_of(dtype)))
+
+
+def _loss_bound(args: Arguments, settings: Settings) -> Any:
+    return beside_reference(_loss_bound_in(args, settings["dtype"], settings), settings["dtype"])
+
+
+def _exact_gradient(args: Arguments, settings: Settings) -> Array:
+    return mse_gradient(*wide(args), reduction=settings["reduction"])
+
+
+def _gradient(args: Arguments, settings: Settings) -> Any:
+    return in_dtype(_exact_gradient(args, settings), settings)
+
+
+def _gradient_bound_in(args: Arguments, dtype: str, settings: Settings) -> Array:
+    return mse_gradient_bound(*wide(args), reduction=settings["reduction"], precision=precision_of(dtype))
+
+
+def _gradient_bound(args: Arguments, settings: Settings) -> Any:
+    bound = beside_reference(_gradient_bound_in(args, settings["dtype"], settings), settings["dtype"])
+    return bound + cast_error(_exact_gradient, args, settings) if settings["check_dtype"] else bound
+
+
+def _pair(student: Any, teacher: Any, settings: Settings) -> Arguments:
+    dtype = float_dtype(settings["dtype"])
+    return np.asarray(student, np.float64).astype(dtype), np.asarray(teacher, np.float64).astype(dtype)
+
+
+def _whole(shape: tuple[int, ...], settings: Settings, span: int = 4) -> Arguments:
+    """Return two arrays of small integers: everything about them is exact in any dtype."""
+    return _pair(scattered(shape, span, 1), scattered(shape, span, 2), settings)
+
+
+def _shaped(*shapes: tuple[int, ...]) -> Callable[[Settings], Iterator[Arguments]]:
+    return lambda settings: (_whole(shape, settings) for shape in shapes)
+
+
+def _one_element(settings: Settings) -> Iterator[Arguments]:
+    for student, teacher in ((3, 1), (1, 3), (-2, 3), (0.5, 0.25), (0, 1), (1, 0)):
+        yield _pair([student], [teacher], settings)
+
+
+def _no_dimension(settings: Settings) -> Iterator[Arguments]:
+    if settings["reduction"] != "batch_mean":
+        yield _pair(3.0, 1.0, settings)
+        yield _pair(-0.5, -0.25, settings)
+
+
+def _empty(settings: Settings) -> Iterator[Arguments]:
+    if settings["reduction"] == "sum":
+        for shape in ((0,), (0, 3), (2, 0)):
+            yield _pair(np.zeros(shape), np.zeros(shape), settings)
+
+
+def _equal(settings: Settings) -> Iterator[Arguments]:
+    for shape in ((1,), (4,), (2, 3)):
+        values = scattered(shape, 5, 3) / 3
+        yield _pair(values, values, settings)
+    yield _pair([0.0, -0.0, 0.0], [-0.0, 0.0, 0.0], settings)
+
+
+def _one_differs(settings: Settings) -> Iterator[Arguments]:
+    values = scattered((3, 4), 5, 4)
+    for row, column, by in ((0, 0, 1), (2, 3, -3), (1, 2, 0.125)):
+        moved = values.copy()
+        moved[row, column] += by
+        yield _pair(moved, values, settings)
+
+
+def _repeated_rows(settings: Settings) -> Iterator[Arguments]:
+    row, other = np.array([1.0, -2, 4]), np.array([2.0, 1, 1])
+    for n in (1, 2, 8):
+        yield _pair(np.tile(row, (n, 1)), np.tile(other, (n, 1)), settings)
+
+
+def _small_and_large(settings: Settings) -> Iterator[Arguments]:
+    teacher = scattered((12,), 3, 5)
+    for size in (0.25, 0.5, 1, 1.5, 2, 8):
+        yield _pair(teacher + size * np.resize([1, -1, 1], 12), teacher, settings)
+    yield _pair(teacher + 0.5 * np.resize([1, -1], 12), teacher, settings)
+
+
+def _opposite_signs(settings: Settings) -> Iterator[Arguments]:
+    values = np.array([[1.0, -2, 3], [-4, 5, -6]])
+    yield _pair(values, -values, settings)
+    yield _pair(-values, np.abs(values), settings)
+    yield _pair(values, np.zeros((2, 3)), settings)
+    yield _pair(np.zeros((2, 3)), values, settings)
+
+
+def _cancelling(settings: Settings) -> Iterator[Arguments]:
+    """Yield differences that are small beside the numbers: exact to subtract, and lost where squares are subtracted."""
+    digits = {"float16": 9, "bfloat16": 6, "float32": 20, "float64": 40}[settings["dtype"]]
+    base, step = 1.0, 2.0**-digits
+    for shape in ((8,), (4, 2)):
+        by = step * scattered(shape, 3, 6)
+        yield _pair(base + by, np.full(shape, base), settings)
+        yield _pair(base + by, base - by, settings)
+
+
+def _long_fractions(settings: Settings) -> Iterator[Arguments]:
+    for shape in ((5,), (7, 3), (32, 10)):
+        yield _pair(scattered(shape, 50, 7) / 7, scattered(shape, 50, 8) / 11, settings)
+    if settings["dtype"] != "float16":
+        yield _pair(scattered((9,), 50, 7) * 1e4 / 7, scattered((9,), 50, 8) * 1e4 / 11, settings)
+
+
+def _unlike_sizes(settings: Settings) -> Iterator[Arguments]:
+    powers = np.ldexp(1.0, np.arange(-7, 5))
+    yield _pair(powers, -powers / 3, settings)
+    yield _pair(powers.reshape(4, 3), powers[::-1].reshape(4, 3), settings)
+
+
+def _tiny(settings: Settings) -> Iterator[Arguments]:
+    small = 2.0 ** {"float16": -11, "bfloat16": -60, "float32": -60, "float64": -500}[settings["dtype"]]
+    yield _pair(small * scattered((6,), 9, 9), small * scattered((6,), 9, 10), settings)
+    yield _pair([small, 0.0, -small], [0.0, 0.0, 0.0], settings)
+
+
+def _search(settings: Settings) -> "SearchStrategy[Arguments]":
+    return array_pairs(settings["dtype"])
+
+
+SHARED_CASES: tuple[tuple[str, Callable[[Settings], Any], str], ...] = (
+    ("one element", _one_element, "plain"),
+    ("0-d", _no_dimension, "plain"),
+    ("no elements", _empty, "plain"),
+    ("small integers, 1-d", _shaped((2,), (5,), (33,)), "plain"),
+    ("small integers, 2-d", _shaped((2, 3), (3, 2), (7, 4)), "plain"),
+    ("small integers, 3-d", _shaped((2, 3, 4), (3, 1, 2)), "plain"),
+    ("square", _shaped((2, 2), (3, 3)), "plain"),
+    ("a batch of 1", _shaped((1, 2), (1, 5)), "plain"),
+    ("batches of 2, 7 and 32", _shaped((2, 5), (7, 5), (32, 5)), "plain"),
+    ("one column", _shaped((1, 1), (2, 1), (7, 1)), "plain"),
+    ("student = teacher", _equal, "plain"),
+    ("one element differs", _one_differs, "plain"),
+    ("the same row again", _repeated_rows, "plain"),
+    ("differences below, at and above 1", _small_and_large, "plain"),
+    ("opposite signs, and zeros on one side", _opposite_signs, "plain"),
+    ("differences that are small beside the numbers", _cancelling, "plain"),
+    ("fractions of all digits", _long_fractions, "plain"),
+    ("elements of unlike size", _unlike_sizes, "plain"),
+    ("squares near the smallest numbers", _tiny, "plain"),
+    ("strided", _shaped((9,), (4, 3)), "strided"),
+    ("reversed", _shaped((9,), (4, 3)), "reversed"),
+    ("Fortran order", _shaped((4, 3), (2, 3, 4)), "fortran"),
+    ("read-only", _shaped((9,), (4, 3)), "read-only"),
+)
+
+
+def _cases(kills: dict[str, tuple[str, ...]]) -> tuple[Case, ...]:
+    return tuple(Case(name, make, kills.get(name, ()), layout) for name, make, layout in SHARED_CASES)
+
+
+def _count(shape: tuple[int, ...], settings: Settings) -> int:
+    """Return what the reduction divides by."""
+    return {"mean": int(np.prod(shape)), "sum": 1, "batch_mean": shape[0] if shape else 1}[settings["reduction"]]
+
+
+def _of_difference(total: Callable[[Array], Any]) -> Answer:
+    """Return a wrong loss that is made of d = student - teacher and divided as the settings say."""
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        student, teacher = wide(args)
+        return np.float64(total(student - teacher) / _count(student.shape, settings))
+
+    return answer
+
+
+def _of_both(total: Callable[[Array, Array], Any]) -> Answer:
+    """Return the same of student and teacher themselves."""
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        student, teacher = wide(args)
+        return np.float64(total(student, teacher) / _count(student.shape, settings))
+
+    return answer
+
+
+def _scaled_by(answer: Answer, factor: Callable[[tuple[int, ...], Settings], float]) -> Answer:
+    return lambda args, settings: answer(args, settings) * factor(args[0].shape, settings)
+
+
+def _first(shape: tuple[int, ...]) -> int:
+    return shape[0] if shape else 1
+
+
+def _last(shape: tuple[int, ...]) -> int:
+    return shape[-1] if shape else 1
+
+
+def _huber(d: Array) -> Array:
+    size = np.abs(d)
+    return np.where(size < 1, d * d / 2, size - 0.5)
+
+
+def _softmax(z: Array) -> Array:
+    if z.ndim == 0:
+        return np.ones(())
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def _root(args: Arguments, settings: Settings) -> Any:
+    return np.sqrt(_loss(args, settings))
+
+
+def _every_pair(student: Array, teacher: Array) -> Any:
+    return np.mean((student.reshape(-1, 1) - teacher.reshape(-1)) ** 2) * student.size
+
+
+def _expanded(args: Arguments, settings: Settings) -> Any:
+    student, teacher = args
+    with np.errstate(over="ignore", under="ignore"):
+        terms = (student * student - student * teacher * student.dtype.type(2) + teacher * teacher).astype(np.float64)
+    return np.float64(terms.sum() / _count(student.shape, settings))
+
+
+def _expanded_bound(args: Arguments, settings: Settings) -> Any:
+    """Every square and product is rounded: to first order 4 units of (|s| + |t|)^2, for both that are compared."""
+    student, teacher = wide(args)
+    unit = precision_of(settings["dtype"]).unit
+    total = np.sum((np.abs(student) + np.abs(teacher)) ** 2) / _count(student.shape, settings)
+    return np.float64(2 * (student.size + 8) * unit * total)
+
+
+def _signed(answer: Answer, sizes: Answer) -> tuple[Answer, Answer]:
+    """Return an answer whose terms cancel, with the bound that the sum of their sizes gives."""
+    return answer, relative_bound(sizes)
+
+
+def _plain(answer: Answer) -> tuple[Answer, Answer]:
+    return answer, relative_bound(answer)
+
+
+_all_sizes = _of_both(lambda s, t: np.sum((np.abs(s) + np.abs(t)) ** 2))
+
+LOSS_FAULTS = (
+    Fault("halved", "halves the loss", *_plain(_scaled_by(_loss, lambda shape, s: 0.5))),
+    Fault("root", "takes the square root (RMSE)", *_plain(_root)),
+    Fault(
+        "absolute", "adds up |d| and not d^2 (MAE)", *_plain(_of_difference(lambda d: np.sum(np.abs(d))))
+    ),
+    Fault(
+        "not_squared",
+        "does not square: it adds up the differences with their signs",
+        *_signed(_of_difference(np.sum), _of_both(lambda s, t: np.sum(np.abs(s) + np.abs(t)))),
+    ),
+    Fault("norm", "takes the norm of the difference: a root of the sum before dividing", *_plain(_of_difference(lambda d: np.sqrt(np.sum(d * d))))),
+    Fault("fourth_power", "squares twice", *_plain(_of_difference(lambda d: np.sum(d**4)))),
+    Fault(
+        "mean_squared",
+        "squares the sum of the differences and not each difference",
+        *_signed(
+            _of_difference(lambda d: np.sum(d) ** 2 / max(d.size, 1)),
+            _of_both(lambda s, t: np.sum(np.abs(s) + np.abs(t)) ** 2),
+        ),
+    ),
+    Fault(
+        "variance",
+        "subtracts the square of the mean difference: the variance",
+        *_signed(_of_difference(lambda d: np.sum((d - np.mean(d)) ** 2)), _all_sizes),
+    ),
+    Fault(
+        "difference_of_squares",
+        "subtracts the squares and does not square the difference",
+        *_signed(_of_both(lambda s, t: np.sum(s * s - t * t)), _all_sizes),
+    ),
+    Fault("teacher_ignored", "ignores the teacher", *_plain(_of_both(lambda s, t: np.sum(s * s)))),
+    Fault("student_ignored", "ignores the student", *_plain(_of_both(lambda s, t: np.sum(t * t)))),
+    Fault(
+        "magnitudes",
+        "compares magnitudes: |student| and |teacher|",
+        *_signed(_of_both(lambda s, t: np.sum((np.abs(s) - np.abs(t)) ** 2)), _loss),
+    ),
+    Fault("added", "adds student and teacher where it should subtract", *_plain(_of_both(lambda s, t: np.sum((s + t) ** 2)))),
+    Fault("every_pair", "compares each element with every other: (n, 1) broadcast against (n,)", *_plain(_of_both(_every_pair))),
+    Fault("huber", "computes the smooth L1 (Huber) loss", *_plain(_of_difference(lambda d: np.sum(_huber(d))))),
+    Fault("log_cosh", "computes log cosh of the difference", *_plain(_of_difference(lambda d: np.sum(np.logaddexp(d, -d) - np.log(2))))),
+    Fault("largest", "takes the largest square and not their sum", *_plain(_of_difference(lambda d: np.max(d * d, initial=0.0)))),
+    Fault("softmax_first", "takes the softmax of both first", *_plain(_of_both(lambda s, t: np.sum((_softmax(s) - _softmax(t)) ** 2)))),
+    Fault("relative", "divides by the squares of the teacher", *_plain(_of_both(lambda s, t: np.sum((s - t) ** 2) / np.sum(t * t)))),
+    Fault("capped", "cuts the loss off at 1", *_plain(lambda args, settings: np.minimum(_loss(args, settings), 1.0))),
+    Fault("last_row_left_out", "leaves the last row out", *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:-1] ** 2)))),
+    Fault("first_row_only", "looks at the first row only", *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:1] ** 2)))),
+    Fault(
+        "divided_by_last",
+        "divides by the last dimension alone",
+        *_plain(lambda args, s: _loss(args, {**s, "reduction": "sum"}) / _last(args[0].shape)),
+    ),
+    Fault(
+        "divided_twice",
+        "divides twice by what it should divide by once",
+        *_plain(_scaled_by(_loss, lambda shape, s: 1 / _count(shape, s))),
+    ),
+    Fault("batch_divided_again", "divides by the first dimension once more", *_plain(_scaled_by(_loss, lambda shape, s: 1 / _first(shape)))),
+    Fault(
+        "one_less",
+        "divides by one less than it should (n - 1)",
+        *_plain(_scaled_by(_loss, lambda shape, s: _count(shape, s) / max(_count(shape, s) - 1, 1))),
+    ),
+    Fault("expanded", "computes s^2 - 2 s t + t^2, which cancels", _expanded, _expanded_bound),
+    *low_precision_faults(_loss, _loss_bound_in),
+)
+
+
+def _squares(args: Arguments) -> Array:
+    student, teacher = wide(args)
+    return np.asarray((student - teacher) ** 2)
+
+
+def _not_negative(args: Arguments, answer: Any, settings: Settings) -> bool:
+    return bool(np.asarray(answer, np.float64) >= 0)
+
+
+def _zero_only_if_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
+    loss, right, bound = float(answer), float(_loss(args, settings)), float(_loss_bound(args, settings))
+    return loss == 0 if right == 0 else loss > 0 or right <= bound
+
+
+def _at_least_the_largest(args: Arguments, answer: Any, settings: Settings) -> bool:
+    largest = float(np.max(_squares(args), initial=0.0)) / _count(args[0].shape, settings)
+    return float(answer) >= largest - float(_loss_bound(args, settings))
+
+
+def _at_most_all_as_large(args: Arguments, answer: Any, settings: Settings) -> bool:
+    squares = _squares(args)
+    most = float(np.max(squares, initial=0.0)) * squares.size / _count(squares.shape, settings)
+    bound = float(_loss_bound(args, settings))
+    return float(answer) <= most + bound or bound == np.inf
+
+
+def _loss_by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
+    student, teacher = (a.reshape(-1) for a in wide(args))
+    n = _count(args[0].shape, settings)
+    terms = [f"({s!r} - {t!r})^2" for s, t in zip(student.tolist(), teacher.tolist(), strict=True)]
+    text = " + ".join(terms[:4]) + (f" + {len(terms) - 4} more" if len(terms) > 4 else "") or "nothing"
+    return f"({text}) / {n} = {float(_loss(args, settings))!r}"
+
+
+LOSS_INPUTS = (
+    Input("student", "floats", "an array of any shape, of the dtype of the settings"),
+    Input("teacher", "floats", "an array of the same shape"),
+)
+
+
+def _mse_rejects(settings: Settings, student: Any, teacher: Any) -> Arguments:
+    return _pair(student, teacher, settings)
+
+
+MSE_REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
+    ("shapes (2, 1) and (2,)", lambda s: _pair([[1.0], [2.0]], [1.0, 2.0], s)),
+    ("shapes (2, 3) and (3,)", lambda s: _pair(np.ones((2, 3)), np.ones(3), s)),
+    ("student[0] = nan", lambda s: _pair([np.nan, 1.0], [1.0, 1.0], s)),
+)
+
+MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean"}, {"reduction": "sum"}, {"dtype": "float64"})

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refcompress.distillation.knowledge import extract_knowledge
+from refcompress.mlp.network import MLP, hidden_features, initialize, mlp_forward
+
+X = np.random.default_rng(0).normal(size=(30, 4))
+
+
+def fingerprint(model):
+    return [a.tobytes() for a in (*model.weights, *model.biases)]
+
+
+def test_the_outputs_are_the_teacher_s():
+    teacher = initialize((4, 8, 6, 3), seed=0)
+    expected = mlp_forward(teacher.weights, teacher.biases, X, activation="relu")
+    assert np.array_equal(extract_knowledge(teacher, X).outputs, expected)
+
+
+def test_the_features_are_those_after_each_hidden_layer():
+    teacher = initialize((4, 8, 6, 3), seed=0)
+    features = extract_knowledge(teacher, X).features
+    assert [f.shape for f in features] == [(30, 8), (30, 6)]
+    assert all(np.array_equal(a, b) for a, b in zip(features, hidden_features(teacher, X), strict=True))
+
+
+def test_without_sizes_there_is_no_start():
+    assert extract_knowledge(initialize((4, 8, 3), seed=0), X).start is None
+
+
+@given(seed=st.integers(0, 50), widths=st.sampled_from([(4, 3, 3), (4, 8, 3), (4, 5, 2, 3), (4, 8, 6, 3)]))
+def test_the_teacher_is_never_changed(seed, widths):
+    teacher = initialize((4, 8, 6, 3), seed=seed)
+    before = fingerprint(teacher)
+    start = extract_knowledge(teacher, X, sizes=widths).start
+    assert start.sizes == widths
+    assert fingerprint(teacher) == before
+    assert not any(np.shares_memory(a, b) for a in start.weights for b in teacher.weights)
+
+
+def test_a_student_of_all_neurons_gives_the_teacher_s_outputs():
+    teacher = initialize((4, 8, 3), seed=0)
+    start = extract_knowledge(teacher, X, sizes=(4, 8, 3)).start
+    ours = mlp_forward(start.weights, start.biases, X, activation="relu")
+    # the least-squares fit is exact but for rounding; the condition of 30 x 9 features is below 10^4 here
+    np.testing.assert_allclose(ours, mlp_forward(teacher.weights, teacher.biases, X), atol=1e-10)
+
+
+def test_the_neurons_that_contribute_most_are_kept():
+    w1 = np.eye(4)[:, :3] * [1.0, 5.0, 3.0]
+    w2 = np.array([[1.0, 1.0], [0.1, 0.1], [1.0, -1.0]])
+    teacher = MLP((w1, w2), (np.zeros(3), np.zeros(2)))
+    # mean |h| * sum |w_out| with x = 1 everywhere: 1 * 2, 5 * 0.2, 3 * 2
+    start = extract_knowledge(teacher, np.ones((5, 4)), sizes=(4, 2, 2)).start
+    assert np.array_equal(start.weights[0], w1[:, [0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((4, 9, 3), r"sizes\[1\] is 9: the teacher's layer has 8 neurons"),
+        ((5, 4, 3), r"sizes is \(5, 4, 3\): a student of a teacher of sizes \(4, 8, 3\)"),
+        ((4, 4, 2), r"sizes is \(4, 4, 2\)"),
+        ((4, 4, 4, 3), r"has its ends and no more layers"),
+        ((4, 3), "a student without hidden layers has no neuron to take over"),
+        ((4, 0, 3), r"sizes\[1\] is 0: it must be at least 1"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_teacher_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        extract_knowledge(initialize((4, 8, 3), seed=0), X, sizes=sizes)

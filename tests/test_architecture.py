@@ -1,0 +1,158 @@
+"""The laws of the house: who imports whom, names that mirror, no comparison whose answer is dropped."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "refcompress"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+FORMULAS = ("quantization", "pruning", "mlp")
+WHOLE = ("quantized_model", "checkpoints", "compression", "sweep", "plots", "samples", "datasets", "files")
+TOP = ("verify", "commands", "cli", "__main__", "pytest_plugin")
+FRAMEWORKS = {"torch", "jax", "onnx", "onnxruntime", "tensorflow", "sklearn"}
+
+# a part of the package -> the parts that it may import beside itself
+MAY_IMPORT = {
+    "__init__": {"rounding", "quantization", "pruning", "mlp", "distillation"},
+    "arguments": set(),
+    "rounding": {"arguments"},
+    "files": set(),
+    "labelled_rows": {"arguments"},
+    "datasets": {"arguments", "labelled_rows"},
+    "quantization": {"arguments", "rounding"},
+    "pruning": {"arguments", "rounding"},
+    "mlp": {"arguments", "rounding"},
+    "distillation": {"arguments", "rounding", "mlp", "pruning"},
+    "quantized_model": {"arguments", "rounding", "mlp", "quantization"},
+    "checkpoints": {"arguments", "files", "mlp", "pruning", "quantized_model"},
+    "compression": {"arguments", *FORMULAS, "distillation", "datasets", "checkpoints", "quantized_model"},
+    "sweep": {"datasets", "distillation", "checkpoints", "quantized_model", "compression"},
+    "samples": {"arguments"},
+    "plots": {"compression", "files", "sweep"},
+    "verify": {"arguments", "rounding", *FORMULAS, "distillation"},
+    "commands": {"arguments", *FORMULAS, "distillation", *WHOLE, "verify"},
+    "cli": {"commands"},
+    "__main__": {"cli"},
+    "pytest_plugin": {"verify"},
+}
+
+
+def part(path):
+    """The first name below the package: a folder, or a module."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Every absolute name that a module imports, wherever in it, with whether that is at the top level."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(tree.body)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node in top
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node in top
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node in top
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_place_in_the_house_allows(path):
+    own = part(path)
+    inside = [name.split(".")[1] for name, _ in imports(path) if name.startswith("refcompress.")]
+    wanted = {name for name in inside if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()}
+    assert wanted - {own} <= MAY_IMPORT[own]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_framework_is_imported_unless_the_user_asked_for_it(path):
+    at_import = {name.split(".")[0] for name, top in imports(path) if top}
+    assert not at_import & FRAMEWORKS
+    anywhere = {name.split(".")[0] for name, _ in imports(path)} & FRAMEWORKS
+    assert not anywhere or path.relative_to(PACKAGE).as_posix() == "verify/layouts.py"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "verify" / "operations").glob("*.py")), ids=lambda p: p.name)
+def test_an_operation_knows_nothing_of_the_engine_that_runs_it(path):
+    engine = {f"refcompress.verify.{name}" for name in ("check", "diagnosis", "report", "candidates")}
+    assert not engine & {name for name, _ in imports(path)}
+
+
+def test_hypothesis_is_met_in_two_modules_alone():
+    met = {
+        p.relative_to(PACKAGE).as_posix()
+        for p in MODULES
+        if any(n.split(".")[0] == "hypothesis" for n, _ in imports(p))
+    }
+    assert met <= {"verify/inputs.py", "verify/check.py"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "oracles").glob("*.py")), ids=lambda p: p.name)
+def test_an_oracle_shares_nothing_with_the_package(path):
+    assert not {"refcompress", "numpy"} & {name.split(".")[0] for name, _ in imports(path)}
+
+
+def test_importing_the_package_loads_numpy_and_the_formulas_only():
+    code = "import sys, refcompress; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    late = {"hypothesis", "scipy", "matplotlib", "tqdm", "ml_dtypes", "safetensors", "json", "csv", "tempfile"}
+    assert not set(loaded.split()) & (late | FRAMEWORKS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in MODULES if p.name not in ("__init__.py", "__main__.py")],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_every_module_has_its_tests_at_the_same_path(path):
+    place = path.relative_to(PACKAGE)
+    assert (ROOT / "tests" / place.parent / f"test_{place.name}").exists()
+
+
+def dropped(tree):
+    """Statements that compare and do nothing with the answer."""
+    asking = {"array_equal", "allclose", "isclose", "all", "any", "isinstance", "equal"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Expr):
+            continue
+        call = node.value
+        name = getattr(call.func, "attr", getattr(call.func, "id", "")) if isinstance(call, ast.Call) else ""
+        if isinstance(call, ast.Compare | ast.BoolOp) or name in asking:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_comparison_is_made_whose_answer_is_dropped(path):
+    assert list(dropped(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_test_is_defined_twice(path):
+    names = [n.name for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.FunctionDef)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in TESTS if p.name.startswith("test_")], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_every_test_can_fail(path):
+    """A test holds an assert, or a call that raises: pytest.raises, a testing function, or a helper that checks."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            kinds = {type(inner) for inner in ast.walk(node)}
+            names = {
+                getattr(i.func, "attr", getattr(i.func, "id", "")) for i in ast.walk(node) if isinstance(i, ast.Call)
+            }
+            checks = any(n == "raises" or n.startswith(("assert", "check", "fnmatch_lines")) for n in names)
+            assert ast.Assert in kinds or checks, node.name
+
+
+def test_no_module_is_longer_than_a_person_reads_in_one_sitting():
+    long = {p.relative_to(ROOT).as_posix(): n for p in MODULES if (n := len(p.read_text().splitlines())) > 420}
+    assert long == {}

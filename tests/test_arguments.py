@@ -1,0 +1,118 @@
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refcompress import arguments
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, "i1", "u8"])
+def test_real_arrays_of_every_dtype_pass(dtype):
+    array = np.ones(3, dtype)
+    assert arguments.real_array(array, "x") is array
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i8", ">u2", ">f2"])
+def test_a_foreign_byte_order_becomes_native_with_the_same_values(dtype):
+    result = arguments.real_array(np.array([1, 2, 300], dtype), "x")
+    assert result.dtype.isnative
+    assert result.tolist() == [1, 2, 300]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: arguments.real_array(["a"], "x"), TypeError, "x has dtype <U1: it must hold integers or floats"),
+        (lambda: arguments.real_array([None], "x"), TypeError, "x has dtype object"),
+        (lambda: arguments.real_array([True], "x"), TypeError, "x has dtype bool"),
+        (lambda: arguments.real_array([[1], [2, 3]], "x"), TypeError, "x is a list that is no array"),
+        (lambda: arguments.real_array(np.ma.masked_array([1.0]), "x"), TypeError, "x is a masked array: fill or drop"),
+        (lambda: arguments.integer_array([1.0], "q"), TypeError, "q has dtype float64: it must hold integers"),
+        (
+            lambda: arguments.float_array([2**53 + 1], "x"),
+            ValueError,
+            r"x\[0\] is 9007199254740993: float64 cannot hold this integer exactly",
+        ),
+        (
+            lambda: arguments.float_array(np.array([2**64 - 1], np.uint64), "x"),
+            ValueError,
+            r"x\[0\] is 18446744073709551615: float64 cannot",
+        ),
+        (lambda: arguments.finite(np.array([[0, np.inf]]), "x", "used"), ValueError, r"x\[0, 1\] is inf: only finite"),
+        (
+            lambda: arguments.finite(np.array(np.nan), "x", "used"),
+            ValueError,
+            "x is nan: only finite values can be used",
+        ),
+        (
+            lambda: arguments.not_nan(np.array([0, np.nan]), "x", "ranked"),
+            ValueError,
+            r"x\[1\] is nan: a NaN cannot be",
+        ),
+        (lambda: arguments.integer(1.0, "k"), TypeError, r"k is 1.0 \(float\): it must be an integer"),
+        (lambda: arguments.integer(True, "k"), TypeError, "k is True: it must be an integer"),
+        (lambda: arguments.integer(5, "k", 0, 4), ValueError, "k is 5: it must be from 0 to 4"),
+        (lambda: arguments.integer(-1, "k", 0), ValueError, "k is -1: it must be at least 0"),
+        (lambda: arguments.integer(5, "k", None, 4), ValueError, "k is 5: it must be at most 4"),
+        (lambda: arguments.real_number("1", "lr"), TypeError, r"lr is '1' \(str\): it must be a number"),
+        (lambda: arguments.real_number(float("nan"), "lr"), ValueError, "lr is nan: it must be finite"),
+        (lambda: arguments.real_number(0, "lr", 0, exclusive=True), ValueError, "lr is 0: it must be above 0"),
+        (lambda: arguments.real_number(2, "r", 0, 1), ValueError, "r is 2: it must be from 0 to 1"),
+        (lambda: arguments.real_number(1, "r", 0, 1, exclusive=True), ValueError, "strictly between 0 and 1"),
+        (lambda: arguments.real_number(1, "r", None, 1, exclusive=True), ValueError, "r is 1: it must be below 1"),
+        (lambda: arguments.boolean(1, "signed"), TypeError, "signed is 1: it must be True or False"),
+        (lambda: arguments.choice("c", "word", ["a", "b"]), ValueError, "word is 'c': it must be one of a, b"),
+        (lambda: arguments.choice(1, "word", ["a", "b"]), TypeError, "word is 1: it must be one of a, b"),
+        (lambda: arguments.axis_number(2, "axis", 2), ValueError, "axis is 2: the array has 2 dimensions"),
+        (lambda: arguments.axis_number(-2, "axis", 1), ValueError, "axis is -2: the array has 1 dimension$"),
+        (
+            lambda: arguments.same_shape(np.ones((77, 1)), np.ones(77), "student", "teacher"),
+            ValueError,
+            r"student has shape \(77, 1\), teacher has shape \(77,\): they must be equal",
+        ),
+    ],
+)
+def test_a_bad_value_is_named_with_what_it_must_be(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@given(shape=st.lists(st.integers(1, 4), max_size=3), data=st.data())
+def test_the_first_offending_index_is_the_first_in_c_order(shape, data):
+    flags = np.zeros(shape, bool)
+    flat = data.draw(st.integers(0, flags.size - 1))
+    flags.reshape(-1)[flat:] = True
+    assert arguments.first_index(flags) == np.unravel_index(flat, flags.shape)
+
+
+@given(axis=st.integers(-3, 2))
+def test_a_negative_axis_counts_from_the_back(axis):
+    assert arguments.axis_number(axis, "axis", 3) == range(3)[axis]
+
+
+@given(value=st.integers(-(2**63), 2**63 - 1))
+def test_integers_become_float64_only_where_that_is_exact(value):
+    if int(float(value)) == value:
+        assert arguments.float_array([value], "x")[0] == float(value)
+    else:
+        with pytest.raises(ValueError, match="float64 cannot hold this integer exactly"):
+            arguments.float_array(np.array([value]), "x")
+
+
+def test_numpy_integers_are_integers():
+    assert arguments.integer(np.int8(3), "k") == 3
+    assert type(arguments.integer(np.uint64(3), "k")) is int
+
+
+def test_an_empty_list_is_an_array_of_integers():
+    assert arguments.integer_array([], "q").dtype == np.int64
+
+
+def test_a_tensor_that_refuses_to_become_an_array_is_a_type_error():
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("needs grad")
+
+    with pytest.raises(TypeError, match="x is a Tensor that is no array: needs grad"):
+        arguments.real_array(Tensor(), "x")

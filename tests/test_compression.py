@@ -1,0 +1,186 @@
+"""All three together on real data. The models here are trained for real, on the bundled digits."""
+
+import json
+from dataclasses import asdict
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refcompress.checkpoints import load_model, save_model
+from refcompress.compression import (
+    Plan,
+    compress,
+    distil,
+    global_masks,
+    kept_weights,
+    measure,
+    prune_gradually,
+)
+from refcompress.datasets import load_digits, split, subset
+from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective
+from refcompress.mlp.network import initialize
+from refcompress.mlp.training import accuracy, classification, train
+from refcompress.quantized_model import quantize_model
+
+SEEDS = range(5)
+DIGITS = load_digits()
+
+
+@cache
+def compressed(seed, sparsity=0.8):
+    return compress(DIGITS, Plan(seed=seed, sparsity=sparsity))
+
+
+@cache
+def student_of_labels_alone(seed):
+    """The same student on the same images, without a teacher."""
+    plan = Plan()
+    training, test = split(DIGITS, test=plan.test_share, seed=seed)
+    few = subset(training, plan.student_share, seed=seed)
+    model = initialize((64, *plan.student_hidden, 10), seed=seed)
+    trained = train(
+        model, few.x, classification(few.y), optimizer=STUDENT_OPTIMIZER, epochs=plan.student_epochs, seed=seed
+    ).model
+    return accuracy(trained, test.x, test.y)
+
+
+def stage(seed, name, sparsity=0.8):
+    return next(s for s in compressed(seed, sparsity).stages if s.name == name)
+
+
+def mean_accuracy(name, sparsity=0.8):
+    return np.mean([stage(seed, name, sparsity).accuracy for seed in SEEDS])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_teacher_reaches_97_percent(seed):
+    assert stage(seed, "teacher").accuracy >= 0.97
+
+
+def test_the_student_has_at_most_an_eighth_of_the_teacher_s_parameters():
+    assert stage(0, "student").parameters * 8 <= stage(0, "teacher").parameters
+
+
+def test_the_teacher_s_outputs_teach_more_than_the_labels():
+    labels_alone = np.mean([student_of_labels_alone(seed) for seed in SEEDS])
+    print(f"student: {mean_accuracy('student'):.4f} with the teacher's outputs, {labels_alone:.4f} with labels alone")
+    assert mean_accuracy("student") > labels_alone
+
+
+def test_60_percent_pruned_and_8_bits_costs_at_most_a_point_and_a_half():
+    loss = mean_accuracy("student", 0.6) - mean_accuracy("quantized", 0.6)
+    print(f"60% pruned, 8 bits: {loss:.4f} below the student")
+    assert loss <= 0.015
+
+
+def test_80_percent_pruned_and_8_bits_costs_at_most_three_points():
+    loss = mean_accuracy("student") - mean_accuracy("quantized")
+    print(f"80% pruned, 8 bits: {loss:.4f} below the student")
+    assert loss <= 0.03
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_80_percent_pruned_and_8_bits_is_a_fortieth_of_the_teacher_on_disk(seed):
+    assert stage(seed, "quantized").bytes * 40 <= stage(seed, "teacher").bytes
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exactly_the_asked_number_of_weights_stays(seed):
+    result = compressed(seed)
+    size = sum(w.size for w in result.student.weights)
+    assert sum(np.count_nonzero(w) for w in result.pruned.weights) <= kept_weights(size, 0.8)
+    assert kept_weights(size, 0.8) == size - round(size * 8 / 10)
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".npz"])
+def test_every_stage_is_saved_and_loaded_without_loss(tmp_path, ending):
+    result = compressed(0)
+    test = split(DIGITS, test=0.2, seed=0)[1]
+    models = {
+        "teacher": result.teacher,
+        "student": result.student,
+        "pruned": result.pruned,
+        "quantized": result.quantized,
+    }
+    for row in result.stages:
+        path = tmp_path / f"{row.name}{ending}"
+        save_model(path, models[row.name], sparse=row.name in ("pruned", "quantized"))
+        again = measure(row.name, load_model(path), test, sparse=row.name in ("pruned", "quantized"))
+        assert again == row
+
+
+def test_the_bytes_are_those_of_the_file(tmp_path):
+    result = compressed(0)
+    assert save_model(tmp_path / "m.safetensors", result.quantized, sparse=True) == stage(0, "quantized").bytes
+
+
+def test_the_same_seed_gives_the_same_report_and_models():
+    plan = Plan(teacher_epochs=3, student_epochs=4, prune_steps=2, tuning_epochs=1, seed=3)
+    first, second = compress(DIGITS, plan), compress(DIGITS, plan)
+    assert json.dumps([asdict(s) for s in first.stages]) == json.dumps([asdict(s) for s in second.stages])
+    assert all(np.array_equal(a, b) for a, b in zip(first.pruned.weights, second.pruned.weights, strict=True))
+
+
+def test_k_takes_the_place_of_the_sparsity():
+    plan = Plan(teacher_epochs=1, student_epochs=1, prune_steps=1, tuning_epochs=1, k=100)
+    result = compress(DIGITS, plan)
+    assert sum(np.count_nonzero(w) for w in result.pruned.weights) <= 100
+
+
+def test_a_pruned_weight_never_comes_back_in_fine_tuning():
+    plan = Plan(teacher_epochs=2, student_epochs=5)
+    training, _ = split(DIGITS, test=0.2, seed=0)
+    few = subset(training, 0.25, seed=0)
+    teacher = initialize((64, 16, 10), seed=0)
+    knowledge, student = distil(teacher, few, plan)
+    objective = distillation_objective(knowledge)
+    masks = global_masks(student.weights, 500)
+    once = prune_gradually(student, few.x, objective, 500, steps=1, epochs=2)
+    for mask, w in zip(masks, once.weights, strict=True):
+        assert not w[~mask].any()
+        assert not np.signbit(w[~mask]).any()
+
+
+def test_quantizing_the_model_changes_the_outputs_by_no_more_than_the_steps_allow():
+    result = compressed(0)
+    x = split(DIGITS, test=0.2, seed=0)[1].x
+    fine = quantize_model(result.pruned, x, bits=8, activation_bits=8)
+    # every weight moves by at most half of its step, so that |acc error| is at most the sum over the inputs
+    w, form = fine.weights[0], fine.formats[0]
+    hidden = x @ result.pruned.weights[0].astype(np.float64) + result.pruned.biases[0]
+    codes = form.quantize(x, form.p).astype(np.int64) @ w.values.astype(np.int64)
+    step = 2.0 ** -(w.p + 1)
+    bias = fine.biases[0]
+    with_bias = codes * 2.0 ** -(form.p + w.p) + bias.values * 2.0**-bias.p
+    allowed = np.abs(x).sum(axis=1, keepdims=True) * step + 2.0 ** -(bias.p + 1) + 1e-12
+    assert np.all(np.abs(with_bias - hidden) <= allowed)
+
+
+@given(size=st.integers(0, 300), percent=st.integers(0, 100))
+def test_the_sparsity_is_taken_as_the_decimal_that_was_written(size, percent):
+    kept = kept_weights(size, percent / 100)
+    assert kept == size - round(size * percent / 100) or (size * percent) % 100 == 50
+    assert abs(100 * (size - kept) - size * percent) <= 50
+
+
+def test_the_largest_of_all_matrices_together_stay():
+    masks = global_masks([np.array([[10.0, 9.0]]), np.array([[1.0], [2.0]])], 2)
+    assert [m.tolist() for m in masks] == [[[True, True]], [[False], [False]]]
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (Plan(k=10**9), r"k is 1000000000: it must be from 0 to \d+"),
+        (Plan(sparsity=1.5), "sparsity is 1.5: it must be from 0.0 to 1.0"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(plan, message):
+    from dataclasses import replace
+
+    quick = replace(plan, teacher_epochs=1, student_epochs=1)
+    with pytest.raises(ValueError, match=message):
+        compress(DIGITS, quick)
