@@ -1,7 +1,40 @@
 """refcompress: a NumPy reference implementation of model compression, and a tester for everybody else's."""
 
-from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize
+from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize  # isort: skip
+from refcompress.pruning.selection import top_k_mask  # isort: skip
+from refcompress.pruning.sparsify import sparsify  # isort: skip
+from refcompress.pruning.prune import prune, restore  # isort: skip
+from refcompress.mlp.network import MLP, initialize, mlp_forward, mlp_gradients  # isort: skip
+from refcompress.mlp.losses import (  # isort: skip
+    mse_gradient,
+    mse_loss,
+    softmax,
+    softmax_cross_entropy,
+    softmax_cross_entropy_gradient,
+)
+from refcompress.distillation.knowledge import extract_knowledge  # isort: skip
+from refcompress.distillation.student import train_student, train_teacher  # isort: skip
 
 __version__ = "0.1.0"
 
-__all__ = ["dequantize", "fraction_bits", "quantize"]
+__all__ = [  # noqa: RUF022 - in reading order
+    "quantize",
+    "dequantize",
+    "fraction_bits",
+    "top_k_mask",
+    "sparsify",
+    "prune",
+    "restore",
+    "MLP",
+    "initialize",
+    "mlp_forward",
+    "mlp_gradients",
+    "mse_loss",
+    "mse_gradient",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_gradient",
+    "extract_knowledge",
+    "train_teacher",
+    "train_student",
+]

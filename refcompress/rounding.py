@@ -36,7 +36,7 @@ ROUNDING_WORDS = (*ROUNDING, "stochastic")
 
 
 def goes_up(
-    rounding: str, fraction: Array, odd: Array, negative: Array, generator: np.random.Generator | None = None
+    rounding: str, fraction: Array, odd: Array, negative: Array, generator: "np.random.Generator | None" = None
 ) -> Array:
     """Decide whether magnitudes go up to the next integer.
 
@@ -49,7 +49,7 @@ def goes_up(
     return ROUNDING[rounding](fraction, odd, negative)
 
 
-def round_to_integer(value: Array, rounding: str, generator: np.random.Generator | None = None) -> Array:
+def round_to_integer(value: Array, rounding: str, generator: "np.random.Generator | None" = None) -> Array:
     """Round floats to floats that hold integers, by one of the words; infinities stay.
 
     The fraction |v| - floor(|v|) is exact in floating point, which v - floor(v) is not: -0.49999999999999994 would
@@ -70,7 +70,7 @@ def round_shifted(
     negative: Array,
     shift: Array | int,
     rounding: str,
-    generator: np.random.Generator | None = None,
+    generator: "np.random.Generator | None" = None,
 ) -> Array:
     """Round integers * 2^-shift to integers: magnitudes (uint64) in, rounded magnitudes out.
 

@@ -2,14 +2,11 @@ r"""How far an honest float implementation of the mse, of an MLP and of its grad
 
 The bounds hold for every element of the result, on the very inputs: what exceeds its bound has not merely rounded.
 
-**Honest arithmetic.** One operation, whose exact result is z, gives
-
-    fl(z) = z (1 + d) + f,    |d| <= u,  |f| <= eta,  and fl(0) = 0,
-
-where u is the unit roundoff and eta the smallest subnormal (f is what underflow takes). Every operation is done in the
-stated precision or in a better one, and any result may be rounded once more when it is stored. Sums are taken in any
-order: forward, blocked, pairwise, by BLAS, with or without fma, the bias first or last. Fast (Strassen) products, and
-matrix units that shorten their operands, are not honest in this sense.
+**Honest arithmetic.** One operation with the exact result z gives z itself where the arithmetic holds it (0, a + 0,
+a * 1, 2 a), and else z (1 + d) + f with |d| <= u, the unit roundoff, and |f| <= eta, the smallest subnormal, for what
+underflow takes. Every operation is done in the stated precision or in a better one, and any result may be rounded once
+more when it is stored. Sums are taken in any order: forward, blocked, pairwise, by BLAS, with or without fma, the bias
+first or last. Fast (Strassen) products, and matrix units that shorten their operands, are not honest in this sense.
 
 **Many operations.** k factors 1 + d make one factor 1 + t with |t| <= gamma_k = k u / (1 - k u), if k u < 1, and
 (1 + gamma_j)(1 + gamma_k) <= 1 + gamma_{j+k}. A sum of m terms (products, a bias) passes each of them through at most
@@ -17,7 +14,7 @@ one product, m - 1 additions and one store, whatever the order; with â, b̂ for
 
     |computed - exact| <= sum |â b̂ - a b| + gamma_{m+1} sum |â||b̂| + 2 m eta (1 + gamma_{m+1}).
 
-A term that is exactly 0 takes part in no rounding: m counts the others. gamma holds all powers of u, and products of
+Terms that are exactly 0 take part in no rounding: m counts the others. gamma holds all powers of u, and products of
 errors are kept, so that the bounds are rigorous and not of first order only.
 
 **What is carried along.** A quantity is a pair (v, e): v is its value in float64, and |computed - exact| <= e. Float64
@@ -25,18 +22,17 @@ is a better precision, so that v is honest too and |v - exact| <= e; therefore |
 |v| + 2 e. In the forward pass each term of e has a factor u or eta, and gamma_k(c u) <= c gamma_k(u) for c <= 1: there
 v is even closer, |v - exact| <= c e with c = 2^-53 / u.
 
-**Scaling.** The factor 1/N of a loss or gradient may come in at any stage, by divisions or by products with a rounded
-reciprocal, in up to ``SCALING_STEPS`` roundings (N, its reciprocal and the product; or a mean for each axis); doubling
-is exact. Every step of the backward pass is linear in (|v|, e), and |sum g w| <= sum |g||w|: a relative error made
-late is at most what the same relative error of the loss's own gradient becomes on its way, and all are charged there.
-A quantum lost earlier than the scaling grows by 2 at most (the factor to come is 2, 1, 2/N or 1/N), and a sum that is
-not divided yet is N times larger: that one must stay below ``largest``, or the bound is inf.
+**Scaling.** The factor 1/N may come in at any stage, by divisions or by products with a rounded reciprocal, in up to
+``SCALING_STEPS`` roundings (N, its reciprocal and the product; or a mean for each axis). Every step of the backward
+pass is linear in (|v|, e), and |sum g w| <= sum |g||w|: a relative error made late is at most what the same relative
+error of the loss's own gradient becomes on its way, and all are charged there. A lost quantum grows by 2 at most (the
+factor still to come is 2, 1, 2/N or 1/N). A sum not divided yet is N times larger: it must stay below ``largest``.
 
 **Activations.** relu is exact. Its derivative is uncertain where z is within reach of 0: one side may be computed and
 the other be right, so that the whole gradient of that unit is in error. tanh and sigmoid move an error by the largest
-slope within its reach, and add ``FUNCTION_ULPS`` of their own (an ulp is at most 2 u): relative to tanh itself, and to
-1 for sigmoid, because (1 + tanh(z/2)) / 2 is as honest as 1 / (1 + exp(-z)). Their documented errors are 1 ulp (SLEEF,
-hence torch), 2 (glibc on x86-64), and for JAX on CPU and GPU 4.5 (logistic), 5.5 (tanh in float32) and 7 (in float64).
+slope within its reach, and add ``FUNCTION_ULPS`` of their own (each at most 2 u), of tanh itself, but for sigmoid of
+1, as (1 + tanh(z/2)) / 2 is as honest as 1 / (1 + exp(-z)). Documented errors are 1 ulp (SLEEF, hence torch), 2 (glibc
+on x86-64), and for JAX on CPU and GPU 4.5 (logistic function), 5.5 (tanh in float32) and 7 (tanh in float64).
 
 References
 ----------
@@ -51,7 +47,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike, DTypeLike
 
 from refcompress.arguments import Array, choice, float_array, same_shape
 
@@ -59,7 +55,7 @@ FUNCTION_ULPS = 8
 SCALING_STEPS = 4
 FLOAT64_UNIT = 2.0**-53  # that of the bounds themselves
 
-Layers = Sequence[npt.ArrayLike]
+Layers = Sequence[ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ FORMATS = {
 }
 
 
-def precision_of(dtype: npt.DTypeLike, *, flush: bool = False) -> Precision:
+def precision_of(dtype: DTypeLike, *, flush: bool = False) -> Precision:
     """Return the precision of float16, bfloat16, float32 or float64, given as a dtype or as a word.
 
     With p bits and the smallest normal number 2^a: u = 2^-p and eta = 2^(a - p + 1). ``flush`` is for arithmetic that
@@ -107,7 +103,7 @@ def precision_of(dtype: npt.DTypeLike, *, flush: bool = False) -> Precision:
 
 @dataclass(frozen=True)
 class _Bounded:
-    """A quantity in float64, and how far a computed one may be from the exact one."""
+    """A quantity in float64, and the largest error of a computed one."""
 
     value: Array
     error: Array
@@ -117,9 +113,7 @@ class _Bounded:
         """What no exact and no computed magnitude exceeds."""
         return np.asarray(np.abs(self.value) + 2 * self.error)
 
-    @property
-    def T(self) -> "_Bounded":  # noqa: N802 - as in NumPy
-        """The transpose."""
+    def transposed(self) -> "_Bounded":
         return _Bounded(self.value.T, self.error.T)
 
 
@@ -130,31 +124,29 @@ class _Rules:
     precision: Precision
     divisor: float = 1.0
     steps: int = 0
-    relative: float = 0.0
-    """What the steps of the scaling do to a result, relative to it."""
-    growth: float = 1.0
-    """What a lost quantum can grow by."""
+    relative: float = 0.0  # error of all steps of the scaling
+    growth: float = 1.0  # what a lost quantum can grow by
 
-    def gamma(self, k: npt.ArrayLike) -> Array:
-        """Return gamma_k = k u / (1 - k u), or inf."""
+    def gamma(self, k: ArrayLike, relative: float = 0.0) -> Array:
+        """Return gamma_k = k u / (1 - k u), or inf, on top of another relative error."""
         ku = np.asarray(k, np.float64) * self.precision.unit
-        return np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
+        gamma = np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
+        return np.asarray(gamma + relative + gamma * relative)
 
     def step(
-        self, value: Array, moved: Array, size: Array, gamma: Array, quanta: npt.ArrayLike, terms: int = 1
+        self, value: Array, moved: Array, size: Array, gamma: Array, quanta: ArrayLike, terms: int = 1
     ) -> _Bounded:
         """Return the value with error moved + gamma size + quanta eta; inf where sizes reach ``largest``.
 
-        ``moved`` is what earlier errors do to the result, ``size`` the magnitudes that are rounded here; every step of
-        the scaling may lose one quantum more. All this is evaluated in float64 without subtractions, from numbers
-        >= 0, in sums of up to ``terms`` terms and fewer than 64 other operations (a function counting as 16). Each
-        loses at most 2^-53 of its result, so that all lose less than (terms + 64) 2^-52, or underflow by 2^-1074.
+        ``moved`` is what earlier errors do, ``size`` the magnitudes that are rounded here; each step of the scaling may
+        lose a quantum more. All is evaluated without subtractions from numbers >= 0, in sums of up to ``terms`` terms
+        and fewer than 64 other operations (a function counting as 16); each loses at most 2^-53 of its result, so that
+        all lose less than (terms + 64) 2^-52, and (terms + 64) 2^-1074 where they underflow.
         """
-        some = np.greater(quanta, 0)
-        lost = np.where(some, np.add(quanta, self.steps), 0.0) * self.growth * self.precision.tiny
+        lost = np.where(np.greater(quanta, 0), np.add(quanta, self.steps), 0.0) * self.growth * self.precision.tiny
         error = moved + gamma * size + lost * (1 + gamma) * (1 + self.relative)
         upward = 1 + (terms + 64) * 2 * FLOAT64_UNIT
-        error = error * upward + np.where(error > 0, (terms + 64) * 2.0**-1070, 0.0)
+        error = error * upward + np.where(error > 0, (terms + 64) * 2.0**-1074, 0.0)
         safe = (size * upward + error) * self.divisor < self.precision.largest  # false for nan
         return _Bounded(np.where(safe, value, 0.0), np.where(safe, error, np.inf))
 
@@ -165,20 +157,17 @@ class _Rules:
 
 def _scaled(rules: _Rules, n: int) -> _Rules:
     """Return the rules of a computation with the factor 2 / n; its reciprocal may underflow, relatively by eta n."""
-    tiny = rules.precision.tiny
     if n <= 1:
         return _Rules(rules.precision, growth=2.0)
-    gamma = float(rules.gamma(SCALING_STEPS))
-    relative = gamma + 2 * tiny * n * (1 + gamma) if n < rules.precision.largest else math.inf
-    return _Rules(rules.precision, float(n), SCALING_STEPS, relative, 2.0)
+    gamma = float(rules.gamma(SCALING_STEPS)) if n < rules.precision.largest else math.inf
+    return _Rules(rules.precision, float(n), SCALING_STEPS, gamma + 2 * rules.precision.tiny * n * (1 + gamma), 2.0)
 
 
-def _read(array: npt.ArrayLike, name: str, rules: _Rules) -> _Bounded:
+def _read(array: ArrayLike, name: str, rules: _Rules) -> _Bounded:
     """Return an input: exact where the precision holds it, else rounded; nothing is promised of a nan or infinity."""
-    x = float_array(array, name).astype(np.float64)
-    size, unit, tiny = np.abs(x), rules.precision.unit, rules.precision.tiny
-    long = np.mod(np.frexp(size)[0] / unit, 1) != 0
-    low = (size < tiny / unit) & (np.mod(size / tiny, 1) != 0)
+    x, unit, tiny = float_array(array, name).astype(np.float64), rules.precision.unit, rules.precision.tiny
+    size = np.abs(x)
+    long, low = np.mod(np.frexp(size)[0] / unit, 1) != 0, (size < tiny / unit) & (np.mod(size / tiny, 1) != 0)
     error = np.where(long, size * unit, 0.0) + np.where(low, np.minimum(size, tiny), 0.0)
     return rules.step(x, error, size, np.zeros_like(x), 0.0)
 
@@ -199,9 +188,10 @@ def _relu(z: _Bounded, rules: _Rules) -> _Bounded:
 
 
 def _relu_backward(g: _Bounded, z: _Bounded, h: _Bounded, rules: _Rules) -> _Bounded:
-    """Return g where z > 0, else 0; where that is uncertain, either may be computed and either be right."""
+    """Return g where z > 0, else 0 (or inf times 0); where that is uncertain, either may be computed, either right."""
     uncertain, on = (np.abs(z.value) <= rules.reach(z)) & (z.error > 0), z.value > 0
-    return _Bounded(np.where(on, g.value, 0.0), np.where(uncertain, g.size, np.where(on, g.error, 0.0)))
+    error = np.where(on | np.isinf(g.error), g.error, 0.0)
+    return _Bounded(np.where(on, g.value, 0.0), np.where(uncertain, g.size, error))
 
 
 @dataclass(frozen=True)
@@ -211,12 +201,9 @@ class _Smooth:
     rate: float
     factor: float
     y: Callable[[Array], Array]
-    measure: Callable[[Array], Array]
-    """y -> what its ulps are relative to."""
-    slope: Callable[[Array], Array]
-    """The slope, from y."""
-    moved: Callable[[Array, Array], Array]
-    """|y|, e -> what an error e of y does to that slope, at most."""
+    measure: Callable[[Array], Array]  # |y| -> what its ulps are relative to
+    slope: Callable[[Array], Array]  # y -> the slope
+    moved: Callable[[Array, Array], Array]  # |y|, e -> what an error e of y does to that slope, at most
 
     def steepest(self, z: _Bounded, rules: _Rules) -> Array:
         """Return the slope at the smallest |z| within reach, where it is largest."""
@@ -234,17 +221,16 @@ def _smooth(kind: _Smooth, z: _Bounded, rules: _Rules) -> _Bounded:
 
 
 def _smooth_backward(kind: _Smooth, g: _Bounded, z: _Bounded, h: _Bounded, rules: _Rules) -> _Bounded:
-    """Return g times the slope, from y (1 - y^2 or (1 - y)(1 + y); y (1 - y)) or from z (1 / cosh^2; E / (1 + E)^2).
+    """Return g times the slope, from y (1 - y^2, (1 - y)(1 + y); y (1 - y)) or from z (1 / cosh^2; E / (1 + E)^2).
 
     From y: what its error does to the slope, with 3 roundings of y^2 and of the slope. From z: the slope moves by no
-    more (its own slope is 2 |y| or |1 - 2 y| times it, and y holds slope times the error of z), and twice the ulps of
-    a function, squared, with 4 roundings, are 4 ``FUNCTION_ULPS`` + 4 units of the slope. The product is rounded and
-    stored; products of products, as in (g + g y)(1 - y), lose up to 8 quanta.
+    more (its own is 2 |y| or |1 - 2 y| times it, and the error of y holds slope times that of z), and a function with
+    its ulps, squared, with 4 roundings, has 4 ``FUNCTION_ULPS`` + 4 units. The product is rounded and stored;
+    (g + g y)(1 - y) instead has u |g y| (1 - y) more, which is below the 3 u y^2 and 4 u (1 - y^2) of the others.
     """
     top, three, many = h.size, rules.gamma(3), rules.gamma(4 * FUNCTION_ULPS + 4)
     moved = (kind.moved(top, h.error) + three * top**2) * (1 + three)
-    own = _Rules(rules.precision)
-    slope = own.step(kind.slope(h.value), moved, kind.steepest(z, rules), many, FUNCTION_ULPS + 2.0)
+    slope = _Rules(rules.precision).step(kind.slope(h.value), moved, kind.steepest(z, rules), many, FUNCTION_ULPS + 2.0)
     size, moved = g.size * slope.size, g.error * slope.size + g.size * slope.error
     return rules.step(g.value * slope.value, moved, size, rules.gamma(2), np.where(g.size > 0, 8.0, 0.0))
 
@@ -265,27 +251,27 @@ _DIVISORS: dict[str, Callable[..., int]] = {"mean": math.prod, "sum": lambda s: 
 
 
 def _difference(
-    student: npt.ArrayLike, teacher: npt.ArrayLike, reduction: str, precision: Precision
+    y: _Bounded, target: ArrayLike, names: tuple[str, str], reduction: str, rules: _Rules
 ) -> tuple[_Bounded, _Rules]:
-    """Return student - teacher, not rounded, and the rules of its loss."""
-    rules = _Rules(precision)
-    s, t = _read(student, "student", rules), _read(teacher, "teacher", rules)
-    same_shape(s.value, t.value, "student", "teacher")
-    divisor = _DIVISORS[choice(reduction, "reduction", _DIVISORS)]
-    if reduction == "batch_mean" and not s.value.shape:
-        raise ValueError("student is 0-d: reduction='batch_mean' divides by the first dimension")
-    return _Bounded(s.value - t.value, s.error + t.error), _scaled(rules, divisor(s.value.shape))
+    """Return y - target, not rounded, and the rules of its loss."""
+    t, shape = _read(target, names[1], rules), y.value.shape
+    same_shape(y.value, t.value, *names)
+    if choice(reduction, "reduction", _DIVISORS) == "batch_mean" and not shape:
+        raise ValueError(f"{names[0]} is 0-d: reduction='batch_mean' divides by the first dimension")
+    return _Bounded(y.value - t.value, y.error + t.error), _scaled(rules, _DIVISORS[reduction](shape))
+
+
+def _compared(student: ArrayLike, teacher: ArrayLike, reduction: str, p: Precision) -> tuple[_Bounded, _Rules]:
+    return _difference(_read(student, "student", _Rules(p)), teacher, ("student", "teacher"), reduction, _Rules(p))
 
 
 def _loss_gradient(d: _Bounded, rules: _Rules) -> _Bounded:
     """Return 2 d / N: gamma_2 for the difference and a store, the scaling, and 3 quanta."""
-    factor, gamma = 2 / rules.divisor, rules.gamma(2)
-    gamma = gamma + rules.relative + gamma * rules.relative
-    quanta = np.where(d.size > 0, 3.0, 0.0)
+    factor, gamma, quanta = 2 / rules.divisor, rules.gamma(2, rules.relative), np.where(d.size > 0, 3.0, 0.0)
     return rules.step(factor * d.value, factor * d.error, factor * d.size, gamma, quanta)
 
 
-def mse_loss_bound(student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction: str, precision: Precision) -> float:
+def mse_loss_bound(student: ArrayLike, teacher: ArrayLike, *, reduction: str, precision: Precision) -> float:
     """Return the largest error of an honest mean squared error, sum d^2 / N with d = student - teacher.
 
     With m of the d not 0 it is (gamma_{m+6} and the scaling) sum d^2 / N + (8 sum |d| + 12 m) eta: d, rounded, enters
@@ -316,17 +302,14 @@ def mse_loss_bound(student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction:
     0.0309
     """
     with np.errstate(all="ignore"):
-        d, rules = _difference(student, teacher, reduction, precision)
-        m, gamma = np.count_nonzero(d.size), rules.gamma(np.count_nonzero(d.size) + 6)
-        gamma = gamma + rules.relative + gamma * rules.relative
-        loss, moved = np.sum(d.size**2) / rules.divisor, 2 * np.sum(d.error * d.size) / rules.divisor
-        # |f| <= 2 eta for d and its store, 4 at its scaling, each times 2 |d|; 12 more a term; half for growth
-        return float(rules.step(loss, moved, loss, gamma, 4 * np.sum(d.size) + 6 * m, d.value.size).error)
+        d, rules = _compared(student, teacher, reduction, precision)
+        m, size, n = np.count_nonzero(d.size), d.size, rules.divisor
+        loss, moved, gamma = np.sum(size**2) / n, 2 * np.sum(d.error * size) / n, rules.gamma(m + 6, rules.relative)
+        # d and its store lose 2 quanta, its scaling 4: at most 8 |d| in its square; 12 more a term; and growth is 2
+        return float(rules.step(loss, moved, loss, gamma, 4 * np.sum(size) + 6 * m, size.size).error)
 
 
-def mse_gradient_bound(
-    student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction: str, precision: Precision
-) -> Array:
+def mse_gradient_bound(student: ArrayLike, teacher: ArrayLike, *, reduction: str, precision: Precision) -> Array:
     """Return the largest errors of an honest gradient of the mean squared error, 2 (student - teacher) / N.
 
     They are (gamma_2 and the scaling) 2 |student - teacher| / N + 2 (3 + ``SCALING_STEPS``) eta: float64, in the shape
@@ -338,18 +321,17 @@ def mse_gradient_bound(
     array([0.0e+00, 7.2e-07])
     """
     with np.errstate(all="ignore"):
-        return _loss_gradient(*_difference(student, teacher, reduction, precision)).error
+        return _loss_gradient(*_compared(student, teacher, reduction, precision)).error
 
 
 def _forward(
-    weights: Layers, biases: Layers, x: npt.ArrayLike, activation: str, rules: _Rules
+    weights: Layers, biases: Layers, x: ArrayLike, activation: str, rules: _Rules
 ) -> tuple[list[_Bounded], list[_Bounded], list[_Bounded]]:
     """Return the weights, what goes into each layer, and what comes out of it before the activation."""
     activate, _ = _ACTIVATIONS[choice(activation, "activation", _ACTIVATIONS)]
     if len(weights) != len(biases) or len(weights) == 0:
         raise ValueError(f"there are {len(weights)} weights and {len(biases)} biases: each layer needs one of both")
-    ws: list[_Bounded] = []
-    hs, zs = [_read(x, "x", rules)], list(ws)
+    ws, hs, zs = list[_Bounded](), [_read(x, "x", rules)], list[_Bounded]()
     if hs[0].value.ndim != 2:
         raise ValueError(f"x has shape {hs[0].value.shape}: it must be (n, inputs)")
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -365,19 +347,15 @@ def _forward(
     return ws, hs, zs
 
 
-def mlp_forward_bound(
-    weights: Layers, biases: Layers, x: npt.ArrayLike, *, activation: str, precision: Precision
-) -> Array:
+def mlp_forward_bound(weights: Layers, biases: Layers, x: ArrayLike, *, activation: str, precision: Precision) -> Array:
     """Return the largest errors of an honest forward pass of an MLP, y = h W + b a layer, the last one linear.
 
     With m terms that are not 0, a layer takes the error e of h to e |W| + gamma_{m+1} (|h||W| + |b|) + 2 m eta.
 
     Parameters
     ----------
-    weights, biases : sequences of array_like
-        (inputs, outputs) and (outputs,) for each layer.
-    x : array_like
-        (n, inputs).
+    weights, biases, x : array_like, a sequence of them for the first two
+        (inputs, outputs) and (outputs,) for each layer; (n, inputs).
     activation : {"relu", "tanh", "sigmoid", "identity"}
         Between the layers.
     precision : Precision
@@ -407,8 +385,8 @@ def mlp_forward_bound(
 def mlp_gradients_bound(
     weights: Layers,
     biases: Layers,
-    x: npt.ArrayLike,
-    target: npt.ArrayLike,
+    x: ArrayLike,
+    target: ArrayLike,
     *,
     activation: str,
     reduction: str = "mean",
@@ -430,17 +408,12 @@ def mlp_gradients_bound(
     (array([[1.073e-06]]), array([3.58e-07]))
     """
     with np.errstate(all="ignore"):
-        rules = _Rules(precision)
-        ws, hs, zs = _forward(weights, biases, x, activation, rules)
-        _, backward = _ACTIVATIONS[activation]
-        t = _read(target, "target", rules)
-        same_shape(t.value, zs[-1].value, "target", "the output")
-        rules = _scaled(rules, _DIVISORS[choice(reduction, "reduction", _DIVISORS)](t.value.shape))
-        g = _loss_gradient(_Bounded(zs[-1].value - t.value, zs[-1].error + t.error), rules)
-        ones = _Bounded(np.ones((1, len(t.value))), np.zeros((1, len(t.value))))
-        dw, db = [_matmul(hs[-1].T, g, rules).error], [_matmul(ones, g, rules).error[0]]
+        ws, hs, zs = _forward(weights, biases, x, activation, _Rules(precision))
+        d, rules = _difference(zs[-1], target, ("the output", "target"), reduction, _Rules(precision))
+        g, ones = _loss_gradient(d, rules), _Bounded(np.ones((1, len(d.value))), np.zeros((1, len(d.value))))
+        dw, db = [_matmul(hs[-1].transposed(), g, rules).error], [_matmul(ones, g, rules).error[0]]
         for i in reversed(range(1, len(ws))):
-            g = backward(_matmul(g, ws[i].T, rules), zs[i - 1], hs[i], rules)
-            dw.insert(0, _matmul(hs[i - 1].T, g, rules).error)
+            g = _ACTIVATIONS[activation][1](_matmul(g, ws[i].transposed(), rules), zs[i - 1], hs[i], rules)
+            dw.insert(0, _matmul(hs[i - 1].transposed(), g, rules).error)
             db.insert(0, _matmul(ones, g, rules).error[0])
         return dw, db

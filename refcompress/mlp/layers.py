@@ -63,7 +63,8 @@ def tanh(z: Array) -> Array:
 
 def tanh_backward(dh: Array, z: Array) -> Array:
     """Return dz = dh (1 - tanh(z)^2), computed as dh 4 e / (1 + e)^2 with e = exp(-2 |z|): nothing cancels."""
-    e = np.exp(-2 * _magnitude(z))
+    with np.errstate(over="ignore"):  # -2 |z| may be -inf, and e is 0 then
+        e = np.exp(-2 * _magnitude(z))
     return np.asarray(dh * (4 * e / (1 + e) ** 2))
 
 

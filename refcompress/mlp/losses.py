@@ -148,8 +148,8 @@ def softmax(logits: npt.ArrayLike) -> Array:
     -------
     numpy.ndarray
         The shape and dtype of the logits (float64 for integers). Computed in float64, with a relative error of at most
-        (c + 2 R + 8) u to first order, where R = max z - min z and exp errs by at most one unit in the last place;
-        then rounded once to the dtype.
+        gamma_(c + 2 R + 8), where R = max z - min z (745 where it is larger) and exp errs by at most one unit in the
+        last place; plus 3 * 2^-1074, for what underflows. Then rounded once to the dtype.
 
     Raises
     ------
@@ -193,9 +193,10 @@ def softmax_cross_entropy(logits: npt.ArrayLike, labels: npt.ArrayLike, *, reduc
     Returns
     -------
     float
-        Computed in float64, with a relative error of at most (n + c + R + 9) u to first order, where R is the largest
+        Computed in float64, with a relative error of at most gamma_(n + c + R + 9), where R is the largest
         max z - min z of an example (745 where it is larger) and exp and log1p err by at most one unit in the last
-        place; plus n c 2^-1074, for what underflows.
+        place; plus n c 2^-1074, for what underflows. (R: the argument of exp is rounded. 5 for exp and log1p, c and n
+        for the sums, 3 for single operations.)
 
     Raises
     ------
@@ -237,7 +238,8 @@ def softmax_cross_entropy_gradient(logits: npt.ArrayLike, labels: npt.ArrayLike,
     -------
     numpy.ndarray
         The shape and dtype of the logits (float64 for integers). Computed in float64, with a relative error of at most
-        (2 c + 2 R + 8) u to first order in the terms of ``softmax_cross_entropy``, then rounded once to the dtype.
+        gamma_(2 c + 2 R + 8) in the terms of ``softmax_cross_entropy``, plus (c + 2) 2^-1074 for what underflows; then
+        rounded once to the dtype.
 
     Raises
     ------
@@ -279,7 +281,7 @@ def _examples(logits: npt.ArrayLike, labels: npt.ArrayLike, reduction: str) -> t
     wrong = (classes < 0) | (classes >= z.shape[1])
     if wrong.any():
         arguments.refuse_element("labels", classes, wrong, f"the classes are 0 to {z.shape[1] - 1}")
-    return z, classes, divisor(z.shape[:1], reduction, "logits", ("mean", "sum"))
+    return z, classes.astype(np.intp), divisor(z.shape[:1], reduction, "logits", ("mean", "sum"))
 
 
 def _logits(logits: npt.ArrayLike) -> Array:

@@ -84,14 +84,14 @@ def classification(labels: npt.ArrayLike) -> RowObjective:
         raise ValueError(f"labels has shape {classes.shape}: it must be (n,)")
     if (classes < 0).any():
         arguments.refuse_element("labels", classes, classes < 0, "class numbers begin with 0")
-    highest = int(classes.max(initial=0))
+    highest, indices = int(classes.max(initial=0)), classes.astype(np.intp)
 
     def objective(output: Array, rows: Array) -> tuple[float, Array]:
         if output.shape[1] <= highest:
             arguments.refuse_element(
                 "labels", classes, classes == highest, f"the network has {output.shape[1]} outputs, one a class"
             )
-        losses, gradient = cross_entropy(output, classes[rows])
+        losses, gradient = cross_entropy(output, indices[rows])
         return float(np.add.reduce(losses)) / len(rows), gradient / len(rows)
 
     return RowObjective(len(classes), objective)

@@ -39,7 +39,7 @@ def quantize(
     rounding: str = "half_even",
     overflow: str = "saturate",
     narrow_range: bool = False,
-    generator: np.random.Generator | None = None,
+    generator: "np.random.Generator | None" = None,
 ) -> Array:
     """Quantize to fixed point: Q(x) = round(x * 2^p).
 
@@ -121,7 +121,7 @@ def _check_settings(
     rounding: str,
     overflow: str,
     narrow_range: bool,
-    generator: np.random.Generator | None,
+    generator: "np.random.Generator | None",
 ) -> None:
     if bits is not None:
         arguments.integer(bits, "bits", 2, 32)
@@ -146,16 +146,16 @@ def _float_codes(
     high: int,
     mode: str,
     rounding: str,
-    generator: np.random.Generator | None,
+    generator: "np.random.Generator | None",
     scratch: Array,
 ) -> tuple[Array, Array | None]:
     """Return the codes of a block of floats, still as floats, and which have none (None where all have one)."""
     v = _exact_product(x, p, scratch)
     q = UFUNC[rounding](v, out=v) if rounding in UFUNC else round_to_integer(v, rounding, generator)
     if mode == "saturate":
-        np.clip(q, low, high, out=q)
+        q.clip(low, high, out=q)
         # one test a block: the sum of squares of finite codes is finite
-        return q, np.isnan(q) if np.isnan(np.dot(q, q)) else None
+        return q, np.isnan(q) if math.isnan(np.dot(q, q)) else None
     if mode == "refuse":
         fits = q.min() >= -(2.0**63) and q.max() < 2.0**63  # false for nan too
         return q, None if fits else ~((q >= -(2.0**63)) & (q < 2.0**63))
@@ -201,7 +201,7 @@ def _integer_codes(
     high: int,
     mode: str,
     rounding: str,
-    generator: np.random.Generator | None,
+    generator: "np.random.Generator | None",
     scratch: Array,
 ) -> tuple[Array, Array | None]:
     """Return the codes of a block of integers as int64, and which have none (None where all have one)."""

@@ -60,9 +60,12 @@ def conform(expected: Any, actual: Any) -> tuple[Any, str | None]:
         if item is None or isinstance(item, NoArray):
             return NoArray(f"a {name} that holds {describe(item)}"), None
     try:
-        return np.asarray(actual), f"returns a {name}: it was read as an array"
+        array = np.asarray(actual)
     except (ValueError, TypeError):
         return NoArray(f"a ragged {name}"), None
+    if array.size == 0 and np.size(expected) == 0:  # an empty list does not say along which axis
+        array = array.reshape(np.shape(expected))
+    return array, f"returns a {name}: it was read as an array"
 
 
 def _flattened(items: Iterable[Any]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from refcompress.verify.agreement import NoArray, describe
 from refcompress.verify.layouts import FRAMEWORKS, during_call, from_framework, laid_out
 from refcompress.verify.operation import Arguments
 
@@ -71,22 +72,16 @@ def from_callable(function: Callable[..., Any], names: Sequence[str], arrays: st
         If the framework whose arrays it wants is not installed.
     """
     if not callable(function):
-        raise TypeError(f"candidate is {described(function)}: it must be callable")
+        raise TypeError(f"candidate is {describe(function)}: it must be callable")
     if arrays != "numpy":
         importlib.import_module(arrays)
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     title = described(function)
+    imports = f"# candidate is {title}"
     if module and name and _resolved(module, name) is function:
-        first = name.split(".")[0]
-        lines = [f"from {module} import {name} as candidate"]
-        if first != name:
-            lines = [f"from {module} import {first}", f"candidate = {name}"]
-        if module == "__main__":
-            lines = [f"candidate = {name}"]
-    else:
-        lines = [f"# candidate is {title}"]
+        imports = f"candidate = {name}" if module == "__main__" else _import_lines(module, name)
     calls = _Calls(_bind(function, names, title), tuple(names), arrays)
-    return Candidate(title, calls.call, "\n".join(lines))
+    return Candidate(title, calls.call, imports)
 
 
 def _resolved(module: str, name: str) -> Any:
@@ -102,7 +97,7 @@ def described(function: Any) -> str:
         return f"a partial of {described(function.func)}"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     if name is None:
-        return f"a {type(function).__qualname__} object" if callable(function) else steady(repr(function))
+        return f"a {type(function).__qualname__} object"
     code = getattr(function, "__code__", None)
     if code is None or "<" not in name:
         module = getattr(function, "__module__", None)
@@ -150,7 +145,7 @@ class _Calls:
                 raise
             except BaseException as error:  # SystemExit included: nothing a candidate does may end the tester
                 return Answer(problem=raised(error))
-            value, remark = from_framework(returned, self.arrays)
+            value, remark = _read(returned, self.arrays)
             overwrote = self._overwrote()
         remarks = [remark] if remark else []
         if _shares_memory(value, given):
@@ -169,7 +164,14 @@ class _Calls:
         if self.before is None:
             return None
         args, returned, held = self.before
-        return None if _same(held, from_framework(returned, self.arrays)[0]) else args
+        return None if _same(held, _read(returned, self.arrays)[0]) else args
+
+
+def _read(returned: Any, arrays: str) -> tuple[Any, str | None]:
+    try:
+        return from_framework(returned, arrays)
+    except RecursionError:
+        return NoArray(f"a {type(returned).__name__} nested without end"), None
 
 
 class _Head(io.RawIOBase):
@@ -193,7 +195,7 @@ def raised(error: BaseException) -> str:
     """Say what an exception is, in one line."""
     name, text = type(error).__name__, _words(error)
     if isinstance(error, SystemExit):
-        return f"exits the interpreter ({name}: {text})"
+        return f"exits the interpreter: {name}: {text}".removesuffix(": ")
     return f"raises {name}: {text}".removesuffix(": ")
 
 
@@ -263,16 +265,17 @@ def load(spec: str, names: Sequence[str], arrays: str = "numpy") -> Candidate:
 
 
 def _import_lines(place: str, name: str) -> str:
-    if not place.endswith(".py"):
-        return f"from {place} import {name.split('.')[0]}\ncandidate = {name}"
-    path = Path(place)
-    if not path.stem.isidentifier():
-        first, dot, rest = name.partition(".")
-        return f'import runpy\ncandidate = runpy.run_path({place!r})["{first}"]{dot}{rest}'
-    lines = [f"from {path.stem} import {name.split('.')[0]}", f"candidate = {name}"]
-    if path.parent != Path():
-        lines = ["import sys", f"sys.path.insert(0, {str(path.parent)!r})", *lines]
-    return "\n".join(lines)
+    """Write the lines of a snippet that give ``candidate``."""
+    first, dot, rest = name.partition(".")
+    if place.endswith(".py"):
+        path = Path(place)
+        if not path.stem.isidentifier() or path.stem in sys.stdlib_module_names:
+            return f'import runpy\ncandidate = runpy.run_path({place!r})["{first}"]{dot}{rest}'
+        if path.parent != Path():
+            lines = ["import sys", f"sys.path.insert(0, {str(path.parent)!r})"]
+            return "\n".join([*lines, _import_lines(path.stem, name)])
+        place = path.stem
+    return f"from {place} import {first}\ncandidate = {name}" if dot else f"from {place} import {name} as candidate"
 
 
 def _module(name: str) -> Any:

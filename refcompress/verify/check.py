@@ -1,5 +1,7 @@
 """Run the directed cases, then search, then shrink; build the Report."""
 
+import contextlib
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -141,38 +143,59 @@ def _search(
     op: Operation, settings: Settings, subject: Candidate, examples: int, seed: int
 ) -> tuple[list[Exchange], Exchange | None]:
     """Search for a failing input; return all that was tried, and the shrunk failure."""
-    tried: list[Exchange] = []
+    seen: dict[bytes, Exchange] = {}
+    failing: list[Exchange] = []
 
     def fails(args: Arguments) -> bool:
-        exchange = _exchange(op, settings, subject, SEARCH, args, "plain")
-        if not exchange.answer.given_up:
-            tried.append(exchange)
-        return exchange.fails and not exchange.answer.given_up
+        key = pickle.dumps(args)  # a candidate that answers at random is asked once
+        if key not in seen:
+            seen[key] = _exchange(op, settings, subject, SEARCH, args, "plain")
+        exchange = seen[key]
+        if exchange.answer.given_up or not exchange.fails:
+            return False
+        failing[:] = [exchange]
+        return True
 
-    found = _find(op.strategy(settings), fails, examples, seed)
-    failing = None if found is None else next(e for e in reversed(tried) if e.fails)
-    return tried, failing
+    _find(op.strategy(settings), fails, examples, seed)
+    return [e for e in seen.values() if not e.answer.given_up], failing[0] if failing else None
 
 
-def _find(strategy: "SearchStrategy[Arguments]", fails: Callable[[Arguments], bool], examples: int, seed: int) -> Any:
-    from hypothesis import HealthCheck, Phase, find
+def _find(strategy: "SearchStrategy[Arguments]", fails: Callable[[Arguments], bool], examples: int, seed: int) -> None:
+    from hypothesis import HealthCheck, Phase, Verbosity, find
     from hypothesis import settings as hypothesis_settings
     from hypothesis.errors import NoSuchExample
 
     if examples == 0:
-        return None
+        return
     plan = hypothesis_settings(
         max_examples=examples,
         database=None,
         deadline=None,
         derandomize=False,
+        verbosity=Verbosity.quiet,
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
+    with _drawing_by_seed_alone(), contextlib.suppress(NoSuchExample):
+        find(strategy, fails, settings=plan, random=random.Random(seed))
+
+
+@contextlib.contextmanager
+def _drawing_by_seed_alone() -> Iterator[None]:
+    """Keep hypothesis from drawing numbers that stand in the source of the modules that happen to be loaded.
+
+    Otherwise one seed would give other reports in another program, and a cache be written to the current folder.
+    """
+    from hypothesis.internal.conjecture import providers
+    from hypothesis.internal.constants_ast import Constants
+
+    no_constants, no_cache = Constants(), type(providers.CONSTANTS_CACHE)(1024)
+    before = providers._get_local_constants, providers.CONSTANTS_CACHE
+    providers._get_local_constants, providers.CONSTANTS_CACHE = lambda: no_constants, no_cache
     try:
-        return find(strategy, fails, settings=plan, random=random.Random(seed))
-    except NoSuchExample:
-        return None
+        yield
+    finally:
+        providers._get_local_constants, providers.CONSTANTS_CACHE = before
 
 
 def _smallest(

@@ -79,7 +79,7 @@ class _Child:
         except TimeoutError:
             raise CandidateError(f"{self.order[0]} was not imported within {STARTING:g} s") from None
         except EOFError:
-            raise CandidateError(f"{self.order[0]} ended its process at import ({self._ending()})") from None
+            raise CandidateError(f"{self.order[0]} ended its process at import: {self._ending()}") from None
         if not ready:
             raise CandidateError(text)
         return str(text)
@@ -115,7 +115,7 @@ class _Child:
         if isinstance(error, TimeoutError):
             return f"does not answer within {self.timeout:g} s"
         if isinstance(error, EOFError):
-            return f"ends its process ({self._ending()})"
+            return f"ends its process: {self._ending()}"
         return f"cannot be started again: {error}"
 
     def _prints(self, answer: Answer) -> Iterator[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.verify.agreement import compare, parts
 from refcompress.verify.exchange import Exchange
-from refcompress.verify.layouts import straight_through
+from refcompress.verify.layouts import contiguous, straight_through
 from refcompress.verify.operation import Fault, Operation, Settings
 
 MOST_STATEMENTS = 3
@@ -129,7 +129,7 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
     if any(e.layout != "plain" for e in judged):
         singles.append(_straight_through(operation, settings))
     found = _complete(singles, judged)
-    if not found and all(s.fault == "changes_input" for s in statements):
+    if not found:
         found = _complete(setting_rivals(operation, settings, 2), judged)
     misshapen = [] if found else [e for e in judged if e.comparison.problem is not None]
     if misshapen:
@@ -170,7 +170,8 @@ def _conduct(exchanges: Sequence[Exchange]) -> Iterator[Explanation]:
         yield Explanation(text, None, "second_call", right, total)
     silent = [e for e in exchanges if e.answer.problem is not None]
     if silent:
-        text = f"{silent[0].answer.problem} ({_calls(silent, exchanges)})"
+        end = "; it was not called again" if exchanges[-1].answer.lost else ""
+        text = f"{silent[0].answer.problem} ({_calls(silent, exchanges)}{end})"
         yield Explanation(text, None, "no_answer", right, total)
 
 
@@ -209,14 +210,14 @@ def _values(rival: Rival, exchange: Exchange) -> Any:
 
 
 def as_integers(answer: Any, expected: Any) -> Any:
-    """Turn a rival's floats into integers where integers are due."""
+    """Turn a rival's floats into integers where integers are due, unless it gives fractions."""
     if isinstance(answer, tuple | list) and isinstance(expected, tuple | list) and len(answer) == len(expected):
         return type(expected)([as_integers(a, e) for a, e in zip(answer, expected, strict=True)])
     array = np.asarray(answer)
     if np.asarray(expected).dtype.kind not in "iu" or array.dtype.kind in "iub":
         return array
     inside = (array >= -(2.0**63)) & (array < 2.0**63)
-    return np.where(inside, array, 0).astype(np.int64) if inside.all() else array
+    return array.astype(np.int64) if inside.all() and (array == np.rint(array)).all() else array
 
 
 def _bound(rival: Rival, exchange: Exchange, values: Any) -> Any:
@@ -273,14 +274,22 @@ def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchan
 def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
     """Return the rival that gives most of the answers, if it gives more of them than the reference does."""
     total = sum(e.size for e in judged)
-    right = total - sum(e.failed for e in judged)
-    counts = [sum(_agreeing(rival, e) for e in judged) for rival in rivals]
-    best = max(range(len(rivals)), key=counts.__getitem__, default=None)
-    if best is None or counts[best] <= right:
+    failed = sum(e.failed for e in judged)
+    best, fewest = None, failed
+    ordered = sorted(judged, key=lambda e: e.size, reverse=True)  # a bad rival is given up after the first
+    for rival in rivals:
+        missed = 0
+        for e in ordered:
+            missed += e.size - _agreeing(rival, e)
+            if missed >= fewest:
+                break
+        else:
+            best, fewest = rival, missed
+    if best is None:
         return []
-    rival = rivals[best]
-    text = f"in part {rival.says}; this explains {counts[best]:,} of {total:,} values, the reference {right:,}"
-    return [Explanation(text, rival.settings, rival.fault, counts[best], total)]
+    explained = total - fewest
+    text = f"in part {best.says}; this explains {explained:,} of {total:,} values, the reference {total - failed:,}"
+    return [Explanation(text, best.settings, best.fault, explained, total)]
 
 
 def _everywhere(flag: bool) -> Callable[[Exchange], list[Array]]:
@@ -301,6 +310,7 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
     def part(number: int) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
 
+    longest = max((p.size for e in judged for p in parts(e.expected)), default=0)
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),
@@ -308,10 +318,8 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
             Place(f"on {layout} arrays", of_exchange(lambda e, layout=layout: e.layout == layout))  # type: ignore[misc]
             for layout in ("strided", "reversed", "fortran", "read-only")
         ),
-        Place(
-            "on arrays that are not contiguous", of_exchange(lambda e: e.layout in ("strided", "reversed", "fortran"))
-        ),
-        *(Place(f"in the last n mod {width} elements", tail(width)) for width in VECTOR_WIDTHS),
+        Place("on arrays that are not contiguous", of_exchange(lambda e: not contiguous(e.args, e.layout))),
+        *(Place(f"in the last n mod {width} elements", tail(width)) for width in VECTOR_WIDTHS if width < longest),
         *named,
     ]
     if any(_is_flat(e.expected) for e in judged):

@@ -1,7 +1,9 @@
 """Numbers that implementations stumble over: as fixed arrays for directed cases, and as hypothesis strategies."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,41 +77,32 @@ def finite_floats(name: str) -> "SearchStrategy[float]":
     return st.floats(allow_nan=False, allow_infinity=False, width=width)
 
 
-def ranked_floats(name: str) -> "SearchStrategy[float]":
-    """Floats that are hard to rank: small integers that tie in magnitude, neighbours, both ends, infinities."""
+def selections(name: str, axis: int | None) -> "SearchStrategy[tuple[Array, int]]":
+    """An array of a few entries that are hard to rank, and how many of them to keep: of all, or along an axis.
+
+    Most are small integers that tie in magnitude, neighbours, and both ends of the dtype.
+    """
     from hypothesis import strategies as st
 
     precision, _, normal, _ = FLOATS[name]
     near = [s * (1 + i * 2.0 ** (1 - precision)) for i in (1, 2) for s in (1, -1)]
-    hard = [-0.0, 0.5, -0.5, *near, 16 * normal, -32 * normal, math.inf, -math.inf]
-    return st.one_of(
-        st.integers(-3, 3).map(float),
-        st.sampled_from([*hard, *extremes(name).astype(np.float64).tolist()]),
-        finite_floats(name),
-    )
+    hard = [*near, 16 * normal, -32 * normal, math.inf, -math.inf, *extremes(name).astype(np.float64).tolist()]
+    few = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, -0.0])
+    value = st.one_of(few, st.sampled_from(hard), finite_floats(name))
+    lines = [(n,) for n in range(1, 9)]
+    tables = [(rows, n) for rows in (1, 2, 3) for n in (1, 2, 3, 4)] + [(2, 2, 2), (1, 2, 3), (2, 1, 2), (2, 3, 2)]
 
-
-def selections(name: str, axis: int | None) -> "SearchStrategy[tuple[Array, int]]":
-    """An array of a few entries and how many of them to keep: of all, or of each slice along an axis."""
-    from hypothesis import strategies as st
-
-    line = st.tuples(st.integers(1, 8))
-    matrix = st.tuples(st.integers(1, 3), st.integers(1, 4))
-    block = st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 3))
-    shapes = st.one_of(matrix, block) if axis == 1 else st.one_of(line, matrix, block)
-
-    def call(shape: tuple[int, ...]) -> "SearchStrategy[tuple[Array, int]]":
+    @cache
+    def calls(shape: tuple[int, ...]) -> "SearchStrategy[tuple[Array, int]]":
         size = math.prod(shape)
-        values = st.lists(ranked_floats(name), min_size=size, max_size=size)
-        array = values.map(lambda v: floats(v, name).reshape(shape))
+        values = st.one_of(*(st.lists(v, min_size=size, max_size=size) for v in (few, value)))
+        array = values.map(lambda v: np.array(v).astype(float_dtype(name)).reshape(shape))
         return st.tuples(array, st.integers(0, size if axis is None else shape[axis]))
 
-    return shapes.flatmap(call)
+    return st.sampled_from(tables if axis == 1 else lines + tables).flatmap(calls)
 
 
-def floats_and_p(
-    name: str, edges: Sequence[int], limit: float = math.inf
-) -> "SearchStrategy[tuple[Array, int]]":
+def floats_and_p(name: str, edges: Sequence[int], limit: float = math.inf) -> "SearchStrategy[tuple[Array, int]]":
     """Floats and fraction bits, the floats at and around codes: eighths near zero, ``edges`` (in eighths), any.
 
     What the dtype cannot hold is left out, and so is a float whose product with 2^p passes ``limit``.
@@ -127,17 +120,21 @@ def floats_and_p(
     return st.tuples(st.integers(-3, 9), st.lists(element, min_size=1, max_size=6)).map(call)
 
 
-def integers_and_p(edges: Mapping[str, Sequence[int]], powers: Sequence[int]) -> "SearchStrategy[tuple[Array, int]]":
-    """Codes and fraction bits: small codes, the ``edges`` of each integer dtype, any code that it holds."""
+def integers_and_p(
+    dtypes: Sequence[str], edges: Sequence[int], powers: Sequence[int]
+) -> "SearchStrategy[tuple[Array, int]]":
+    """Codes of some integer dtype and fraction bits: small codes, ``edges``, any; those that the dtype holds stay."""
     from hypothesis import strategies as st
 
-    def of_dtype(name: str) -> "SearchStrategy[Array]":
-        ends = np.iinfo(name)
-        code = st.one_of(st.integers(max(-9, ends.min), 9), st.sampled_from(edges[name]), st.integers(ends.min, ends.max))
-        return st.lists(code, min_size=1, max_size=6).map(lambda codes: np.array(codes, name))
+    code = st.one_of(st.integers(-9, 9), st.sampled_from(edges), st.integers(-(2**63), 2**63 - 1))
 
-    p = st.one_of(st.integers(-3, 9), st.sampled_from(powers))
-    return st.tuples(st.one_of([of_dtype(name) for name in edges]), p)
+    def call(drawn: tuple[str, list[int], int]) -> tuple[Array, int]:
+        dtype, codes, p = drawn
+        ends = np.iinfo(dtype)
+        return np.array([c for c in codes if ends.min <= c <= ends.max], dtype), p
+
+    p = st.sampled_from([*range(10), -1, -2, -3, *powers])
+    return st.tuples(st.sampled_from(dtypes), st.lists(code, min_size=1, max_size=6), p).map(call)
 
 
 def floats_around(name: str, values: Sequence[float], *, signs: bool = True) -> "SearchStrategy[tuple[Array]]":
@@ -166,52 +163,47 @@ SIMPLE = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, -0.0, 1.5, 0.25, -0.7
 
 
 def simple_floats(most: float = 8.0) -> "SearchStrategy[float]":
-    """Small integers, halves, and other numbers up to ``most``: sums of their products do not overflow."""
+    """Draw small integers, halves, and other numbers up to ``most``: sums of their products do not overflow."""
     from hypothesis import strategies as st
 
     usual = st.sampled_from([v for v in SIMPLE if abs(v) <= most])
     return st.one_of(usual, usual, usual, st.floats(-most, most, width=16))
 
 
-def _float_array(shape: tuple[int, ...], element: "SearchStrategy[float]", name: str) -> "SearchStrategy[Array]":
-    from hypothesis import strategies as st
+def _filled(values: Sequence[float], shapes: Sequence[tuple[int, ...]], name: str) -> list[Array]:
+    """Return arrays of these shapes that repeat a few values, in an order that is not the same in every row."""
+    size = sum(math.prod(shape) for shape in shapes)
+    flat = np.array([values[(5 * j + j // 3) % len(values)] for j in range(size)], np.float64).astype(float_dtype(name))
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 
-    size, dtype = math.prod(shape), float_dtype(name)
-    lists = st.lists(element, min_size=size, max_size=size)
-    return lists.map(lambda v: np.array(v, np.float64).astype(dtype).reshape(shape))
+
+PAIR_SHAPES = ((1,), (2,), (2, 1), (1, 2), (2, 2), (3,), (2, 3), (3, 2), (2, 1, 2), (9,), (5, 3))
 
 
 def array_pairs(name: str) -> "SearchStrategy[tuple[Array, Array]]":
-    """Two arrays of one shape, of one to three dimensions."""
+    """Draw two arrays of one shape, of one to three dimensions."""
     from hypothesis import strategies as st
 
-    shapes = ((1,), (2,), (2, 1), (1, 2), (2, 2), (3,), (2, 3), (3, 2), (2, 1, 2), (9,), (5, 3))
-    element = simple_floats()
+    def pair(shape: tuple[int, ...], values: list[float]) -> tuple[Array, Array]:
+        student, teacher = _filled(values, (shape, shape), name)
+        return student, teacher
 
-    def pair(shape: tuple[int, ...]) -> "SearchStrategy[tuple[Array, Array]]":
-        return st.tuples(_float_array(shape, element, name), _float_array(shape, element, name))
-
-    return st.sampled_from(shapes).flatmap(pair)
+    return st.builds(pair, st.sampled_from(PAIR_SHAPES), st.lists(simple_floats(), min_size=1, max_size=14))
 
 
 Network = tuple[list[Array], list[Array], Array, Array]
 
 
 def networks(name: str) -> "SearchStrategy[Network]":
-    """Weights and biases of one to three layers of one to three units, inputs and targets of one to three examples."""
+    """Draw weights, biases, inputs and targets: one to three layers of up to three units, up to four examples."""
     from hypothesis import strategies as st
 
-    element = simple_floats(3.0)
-    width = st.integers(1, 3)
+    def network(sizes: list[int], n: int, values: list[float]) -> Network:
+        layers = list(itertools.pairwise(sizes))
+        shapes = [*layers, *((outputs,) for outputs in sizes[1:]), (n, sizes[0]), (n, sizes[-1])]
+        *parameters, x, target = _filled(values, shapes, name)
+        return parameters[: len(layers)], parameters[len(layers) :], x, target
 
-    def network(sizes: list[int], n: int) -> "SearchStrategy[Network]":
-        shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
-        return st.tuples(
-            st.tuples(*(_float_array(shape, element, name) for shape in shapes)).map(list),
-            st.tuples(*(_float_array((outputs,), element, name) for _, outputs in shapes)).map(list),
-            _float_array((n, sizes[0]), element, name),
-            _float_array((n, sizes[-1]), element, name),
-        )
-
-    plans = st.tuples(st.lists(width, min_size=2, max_size=4), width)
-    return plans.flatmap(lambda plan: network(*plan))
+    widths = st.lists(st.integers(1, 3), min_size=2, max_size=4)
+    return st.builds(network, widths, st.integers(1, 4), st.lists(simple_floats(3.0), min_size=1, max_size=14))

@@ -56,6 +56,13 @@ def laid_out(value: Any, layout: str) -> Any:
     return LAYOUTS[layout](value) if isinstance(value, np.ndarray) else value
 
 
+def contiguous(value: Any, layout: str) -> bool:
+    """Whether all arrays of an input, or of several, are contiguous in C order when they are so laid out."""
+    if isinstance(value, tuple | list):
+        return all(contiguous(item, layout) for item in value)
+    return not isinstance(value, np.ndarray) or bool(LAYOUTS[layout](value).flags.c_contiguous)
+
+
 def straight_through(value: Any, layout: str) -> Any:
     """Return what a reader sees who takes an array so laid out for a contiguous one."""
     if isinstance(value, list):

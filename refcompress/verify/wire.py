@@ -9,39 +9,53 @@ from typing import Any
 
 import numpy as np
 
-from refcompress.arguments import Array
+from refcompress.arguments import Array, is_float
 from refcompress.verify.inputs import float_dtype
 
 
 def encode(value: Any) -> Any:
-    """Turn an input or an answer into what ``json`` can write; a tuple or a list of arrays becomes a list."""
+    """Turn an input or an answer into what ``json`` can write; a tuple or a list of arrays becomes a list.
+
+    Raises
+    ------
+    TypeError
+        For an array of anything but bools, integers and floats of at most 64 bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode(np.array([0.5, -0.0], np.float16))
+    {'dtype': 'float16', 'shape': [2], 'bits': ['3800', '8000'], 'values': [0.5, -0.0]}
+    """
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return _number(value)
-    return _encode_array(np.asarray(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return _encode_array(np.asarray(value))
+    return _number(value) if isinstance(value, float) else value
 
 
 def _encode_array(array: Array) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array).reshape(-1)
+    if array.dtype.kind not in "biu" and not is_float(array.dtype):
+        raise TypeError(f"an array of dtype {array.dtype} cannot be written")
+    flat = array.reshape(-1).astype(array.dtype.newbyteorder("="))
     width = flat.dtype.itemsize
-    words = flat.view(f"u{width}").astype(np.uint64).tolist()
     return {
-        "dtype": array.dtype.name,
+        "dtype": flat.dtype.name,
         "shape": list(array.shape),
-        "bits": [f"{w:0{2 * width}x}" for w in words],
-        "values": [_number(v) for v in _python_values(flat)],
+        "bits": [f"{word:0{2 * width}x}" for word in flat.view(f"u{width}").tolist()],
+        "values": _numbers(flat),
     }
 
 
-def _python_values(flat: Array) -> list[Any]:
-    return list(flat.tolist()) if flat.dtype.kind in "biu" else list(flat.astype(np.float64).tolist())
+def _numbers(flat: Array) -> list[Any]:
+    if flat.dtype.kind in "biu":
+        return list(flat.tolist())
+    with np.errstate(invalid="ignore"):  # a signalling nan
+        return [_number(v) for v in flat.astype(np.float64).tolist()]
 
 
 def _number(value: Any) -> Any:
-    return value if isinstance(value, bool | int) or math.isfinite(value) else str(value)
+    return value if isinstance(value, bool | int) or math.isfinite(value) else str(float(value))
 
 
 def decode(value: Any) -> Any:
@@ -50,7 +64,12 @@ def decode(value: Any) -> Any:
     Raises
     ------
     ValueError
-        For an object that is no array, or whose counts do not match its shape.
+        For an object that is no array, whose counts do not match its shape, or whose values its dtype cannot hold.
+
+    Examples
+    --------
+    >>> decode({"dtype": "float16", "shape": [2], "values": [0.5, "-inf"]})
+    array([ 0.5, -inf], dtype=float16)
     """
     if isinstance(value, list):
         return [decode(item) for item in value]
@@ -62,14 +81,45 @@ def decode(value: Any) -> Any:
             f"an array needs dtype, shape and bits or values: got {', '.join(map(str, value)) or 'nothing'}"
         )
     try:
-        dtype, shape = float_dtype(value["dtype"]), tuple(int(n) for n in value["shape"])
-        if "bits" in value:
-            words = np.array([int(text, 16) for text in value["bits"]], np.uint64)
-            flat = words.astype(f"u{dtype.itemsize}").view(dtype)
-        else:
-            flat = np.array([float(v) if isinstance(v, str) else v for v in value["values"]]).astype(dtype)
+        dtype, shape = _dtype(value["dtype"]), tuple(int(n) for n in value["shape"])
+        flat = _from_bits(value["bits"], dtype) if "bits" in value else _from_values(value["values"], dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"an array cannot be read: {error}") from error
-    if flat.size != math.prod(shape):
+    if flat.size != math.prod(shape) or any(n < 0 for n in shape):
         raise ValueError(f"an array of shape {shape} has {flat.size} elements")
     return flat.reshape(shape)
+
+
+def _dtype(name: Any) -> np.dtype[Any]:
+    if not isinstance(name, str):
+        raise TypeError(f"dtype is {name!r}: it must be a word such as float32")
+    try:
+        dtype = float_dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        dtype = np.dtype(getattr(ml_dtypes, name, object))
+    if dtype.name != name or (dtype.kind not in "biu" and not is_float(dtype)):
+        raise ValueError(f"dtype is {name!r}: it must be bool, an integer or a float of at most 64 bits")
+    return dtype
+
+
+def _from_bits(texts: list[str], dtype: np.dtype[Any]) -> Array:
+    words = [int(text, 16) for text in texts]
+    most = 1 if dtype.kind == "b" else 2 ** (8 * dtype.itemsize) - 1
+    wrong = next((text for text, word in zip(texts, words, strict=True) if not 0 <= word <= most), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong} is no {dtype.name}")
+    return np.array(words, f"u{dtype.itemsize}").view(dtype)
+
+
+def _from_values(values: list[Any], dtype: np.dtype[Any]) -> Array:
+    numbers = [float(v) if isinstance(v, str) else v for v in values]
+    if dtype.kind not in "biu":
+        with np.errstate(over="ignore"):  # the nearest value of the dtype, infinity where that is the nearest
+            return np.array(numbers, np.float64).astype(dtype)
+    flat = np.array([int(v) for v in numbers], object).astype(dtype)
+    wrong = next((v for v, held in zip(values, flat.tolist(), strict=True) if v != held), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong!r} is no {dtype.name}")
+    return flat

@@ -1,5 +1,6 @@
 """The bounds hold for everything honest, tried against exact fractions, and are sharp enough to expose what is not."""
 
+import itertools
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
@@ -40,6 +41,8 @@ def exact(array):
 def exact_function(name, z):
     if name in ("relu", "identity"):
         return max(z, Fraction(0)) if name == "relu" else z
+    if name == "tanh" and abs(z) < Fraction(1, 10**20):
+        return z - z**3 / 3  # to 80 digits
     with localcontext(Context(prec=60)):
         rate, magnitude = (2 if name == "tanh" else 1), min(abs(z), Fraction(150))
         decay = Fraction((Decimal(-rate * magnitude.numerator) / Decimal(magnitude.denominator)).exp())
@@ -77,6 +80,7 @@ def assert_within(computed, right, bound):
     worst = 0.0
     for got, true, limit in zip(np.ravel(computed), np.ravel(right), np.ravel(bound), strict=True):
         if limit < np.inf:
+            assert isinstance(got, Fraction) or np.isfinite(got), (got, limit)
             error = abs((got if isinstance(got, Fraction) else Fraction(float(got))) - true)
             assert error <= Fraction(limit), (float(error), limit)
             worst = max(worst, float(error / Fraction(limit)) if error else 0.0)
@@ -101,6 +105,14 @@ def assert_network_within(computed, inputs, activation, reduction, precision):
 # Inputs aimed at the hard places, in float64, of numbers that the precision holds.
 
 
+def held(values, precision):
+    """Round to numbers of the precision."""
+    significand, exponent = np.frexp(values)
+    near = np.ldexp(np.rint(significand / precision.unit) * precision.unit, exponent)
+    low = np.abs(near) < precision.tiny / precision.unit
+    return np.where(low, np.rint(np.where(low, near, 0) / precision.tiny) * precision.tiny, near)
+
+
 def numbers(generator, shape, precision, flavour):
     normal = generator.normal(size=shape)
     if flavour == "ratios":
@@ -113,10 +125,7 @@ def numbers(generator, shape, precision, flavour):
         normal = normal * (generator.random(shape) < 0.4)
     elif flavour == "grid":
         normal = generator.integers(-4, 5, shape) / 4
-    significand, exponent = np.frexp(normal)
-    held = np.ldexp(np.rint(significand / precision.unit) * precision.unit, exponent)
-    low = np.abs(held) < precision.tiny / precision.unit
-    return np.where(low, np.rint(np.where(low, held, 0) / precision.tiny) * precision.tiny, held)
+    return held(normal, precision)
 
 
 FLAVOURS = ("ordinary", "ratios", "cancelling", "subnormal", "zeros", "grid")
@@ -125,15 +134,13 @@ FLAVOURS = ("ordinary", "ratios", "cancelling", "subnormal", "zeros", "grid")
 def make_network(generator, sizes, n, precision):
     """Weights, biases, x and target; every other time the first example's pre-activations almost cancel."""
     pick = lambda *shape: numbers(generator, shape, precision, FLAVOURS[generator.integers(len(FLAVOURS))])  # noqa: E731
-    weights = [pick(*pair) for pair in zip(sizes, sizes[1:], strict=False)]
+    weights = [pick(*pair) for pair in itertools.pairwise(sizes)]
     biases, x, target = [pick(size) for size in sizes[1:]], pick(n, sizes[0]), pick(n, sizes[-1])
     if generator.random() < 0.5:
-        h, least = x[0], np.maximum(1, precision.tiny / precision.unit)
+        h = x[0]
         for i, w in enumerate(weights[:-1]):
             z = h @ w
-            significand, exponent = np.frexp(-z)
-            biases[i] = np.where(np.abs(z) < least / 64, 0.0, np.ldexp(np.rint(significand / precision.unit), exponent))
-            biases[i] = biases[i] * precision.unit
+            biases[i] = held(np.where(np.abs(z) < precision.largest / 2, -z, 0.0), precision)
             h = np.maximum(z + biases[i], 0)
     return weights, biases, x, target
 
@@ -179,12 +186,19 @@ class Adversary:
             return y
         return self.fl(self.fl(y, 2 * FUNCTION_ULPS, 1 if name == "sigmoid" else None))
 
-    def slope(self, name, z, y, from_y):
+    def through(self, name, g, z, y, form):
+        """The gradient at z, from that at y: by a slope from y, by one from z, or product by product as JAX does."""
         if name in ("relu", "identity"):
-            return SLOPES[name](z, y)
-        if not from_y:
-            return self.fl(self.fl(SLOPES[name](z, exact_function(name, z)), 2 * FUNCTION_ULPS))
-        return self.fl(self.fl(1 - self.fl(y * y) if name == "tanh" else y * self.fl(1 - y)))
+            return g * SLOPES[name](z, y)
+        if form == "products":
+            return self.fl(
+                self.fl((self.fl(g + self.fl(g * y)) if name == "tanh" else self.fl(g * y)) * self.fl(1 - y))
+            )
+        if form == "z":
+            slope = self.fl(SLOPES[name](z, exact_function(name, z)), 2 * FUNCTION_ULPS)
+        else:
+            slope = self.fl(1 - self.fl(y * y) if name == "tanh" else y * self.fl(1 - y))
+        return self.fl(self.fl(g * self.fl(slope)))
 
     def loss(self, s, t, n, scale_first):
         d = each(lambda p, q: self.fl(p - q), s.ravel(), t.ravel())
@@ -195,7 +209,7 @@ class Adversary:
     def loss_gradient(self, s, t, n):
         return self.scale(each(lambda p, q: 2 * self.fl(p - q), s, t), n)
 
-    def network(self, weights, biases, x, target, activation, n, scale_at, from_y):
+    def network(self, weights, biases, x, target, activation, n, scale_at, form):
         weights, biases, hs, zs = [exact(w) for w in weights], [exact(b) for b in biases], [exact(x)], []
         for w, b in zip(weights, biases, strict=True):
             if zs:
@@ -208,8 +222,8 @@ class Adversary:
             dw.insert(0, self.scale(self.matmul(hs[i].T, g), due))
             db.insert(0, self.scale(each(lambda *column: self.sum(column), *g), due))
             if i:
-                slope = each(lambda z, y: self.slope(activation, z, y, from_y), zs[i - 1], hs[i])
-                g = each(lambda p, q: p * q if q in (0, 1) else self.fl(self.fl(p * q)), self.matmul(g, weights[i].T), slope)
+                g = self.matmul(g, weights[i].T)
+                g = each(lambda p, z, y: self.through(activation, p, z, y, form), g, zs[i - 1], hs[i])
                 if scale_at == "middle":
                     g, due = self.scale(g, due), 1
         return zs[-1], dw, db
@@ -241,5 +255,511 @@ def attack_network(seed):
     inputs = make_network(generator, sizes, int(generator.integers(1, 4)), precision)
     activation, reduction = ACTIVATIONS[generator.integers(4)], REDUCTIONS[generator.integers(3)]
     n, scale_at = divisor(inputs[3].shape, reduction), ("loss", "middle", "end")[generator.integers(3)]
-    computed = adversary.network(*inputs, activation, n, scale_at, generator.random() < 0.5)
+    computed = adversary.network(*inputs, activation, n, scale_at, ("y", "z", "products")[generator.integers(3)])
     return assert_network_within(computed, inputs, activation, reduction, precision)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32 - 1))
+def test_no_adversary_breaks_the_bounds_of_the_loss_and_of_its_gradient(seed):
+    assert max(attack_loss(seed)) <= 1
+
+
+@settings(max_examples=120)
+@given(st.integers(0, 2**32 - 1))
+def test_no_adversary_breaks_the_bounds_of_the_output_and_of_the_gradients_of_a_network(seed):
+    assert max(attack_network(seed)) <= 1
+
+
+# Honest implementations in floats, written in unlike ways: all take and give arrays of the dtype.
+
+
+def in_order(products, bias, order):
+    total = None if bias is None or order != "bias first" else bias
+    for product in products[::-1] if order == "reversed" else products:
+        total = product if total is None else total + product
+    return total + bias if bias is not None and order != "bias first" else total
+
+
+def pairwise(products, bias, order):
+    while len(products) > 1:
+        products = [sum(products[i + 1 : i + 2], products[i]) for i in range(0, len(products), 2)]
+    return products[0] if bias is None else bias + products[0]
+
+
+def product_with(style):
+    def by_columns(a, b, bias=None):
+        products = [np.multiply.outer(a[:, k], b[k]) for k in range(a.shape[1])]
+        return (pairwise if style == "pairwise" else in_order)(products, bias, style)
+
+    def by_fma(a, b, bias=None):
+        """One rounding for a product and its sum."""
+        total = np.zeros((len(a), b.shape[1]), a.dtype) if bias is None else np.tile(bias, (len(a), 1))
+        for k in range(a.shape[1]):
+            wide = np.multiply.outer(a[:, k].astype(np.float64), b[k].astype(np.float64))
+            total = (wide + total.astype(np.float64)).astype(a.dtype)
+        return total
+
+    def whole(a, b, bias=None):
+        result = np.einsum("ij,jk->ik", a, b) if style == "einsum" else a @ b
+        return result if bias is None else result + bias
+
+    return {"fma": by_fma, "einsum": whole, "blas": whole}.get(style, by_columns)
+
+
+STYLES = ("forward", "reversed", "bias first", "pairwise", "fma", "einsum", "blas", "wide", "stored")
+LOSSES = {
+    "forward": lambda d, n, one: in_order(list(d * d), None, "forward") / (one * n),
+    "reversed": lambda d, n, one: in_order(list(d * d), None, "reversed") * (one / (one * n)),
+    "pairwise": lambda d, n, one: pairwise(list(d * d), None, "") / (one * n),
+    "divided first": lambda d, n, one: in_order(list(d / (one * n) * d), None, "forward"),
+    "dot": lambda d, n, one: np.dot(d, d) / (one * n),
+    "norm": lambda d, n, one: np.sqrt(np.dot(d, d)) ** 2 / (one * n),
+    "wide": lambda d, n, one: np.asarray(np.sum(d.astype(np.float64) ** 2) / n).astype(d.dtype),
+}
+GRADIENTS = {
+    "divided": lambda d, n, one: (d + d) / (one * n),
+    "multiplied": lambda d, n, one: d * (one / (one * n)) * (one + one),
+    "by 2 / N": lambda d, n, one: d * ((one + one) / (one * n)),
+}
+
+
+def float_activation(name, z, from_z):
+    """The activation and its slope in the dtype of z."""
+    one = z.dtype.type(1)
+    if name == "relu":
+        return np.maximum(z, z.dtype.type(0)), (z > 0).astype(z.dtype)
+    if name == "identity":
+        return z, np.ones_like(z)
+    if name == "tanh":
+        y = np.tanh(z)
+        return y, one / np.cosh(z) ** 2 if from_z else one - y * y
+    decay = np.exp(-np.abs(z))
+    y = one / (one + np.exp(-z)) if from_z else (one + np.tanh(z / (one + one))) / (one + one)
+    return y, decay / (one + decay) ** 2 if from_z else y * (one - y)
+
+
+def float_network(weights, biases, x, target, activation, n, style, scale_at, from_z):
+    """Forward and backward in the dtype of x; "wide" in float64, "stored" in float64 with each layer rounded."""
+    dtype = x.dtype
+    inner = np.dtype(np.float64) if style in ("wide", "stored") else dtype
+    store = (lambda a: a.astype(dtype).astype(inner)) if style == "stored" else (lambda a: a)
+    weights, biases = [w.astype(inner) for w in weights], [b.astype(inner) for b in biases]
+    matmul = product_with("blas" if inner != dtype else style)
+    hs, zs, slopes = [x.astype(inner)], [], []
+    for w, b in zip(weights, biases, strict=True):
+        if zs:
+            h, slope = float_activation(activation, zs[-1], from_z)
+            hs.append(store(h))
+            slopes.append(store(slope))
+        zs.append(store(matmul(hs[-1], w, b)))
+    one = inner.type(1)
+    scale = GRADIENTS["divided" if from_z else "multiplied"]
+    g = zs[-1] - target.astype(inner)
+    g, done = (store(scale(g, n, one)), True) if scale_at == "loss" else (g + g, False)
+    last = lambda a: a if done else (a / (one * n) if from_z else a * (one / (one * n)))  # noqa: E731
+    dw, db = [], []
+    for i in reversed(range(len(weights))):
+        dw.insert(0, last(matmul(hs[i].T, g)).astype(dtype))
+        db.insert(0, last(in_order(list(g), None, style)).astype(dtype))
+        if i:
+            g = store(store(matmul(g, weights[i].T)) * slopes[i - 1])
+    return zs[-1].astype(dtype), dw, db
+
+
+def try_floats_on_loss(seed):
+    generator = np.random.default_rng(seed)
+    name = list(DTYPES)[generator.integers(4)]
+    precision, dtype, reduction = precision_of(name), DTYPES[name], REDUCTIONS[generator.integers(3)]
+    shape, flavour = (1 + seed % 6, 1 + seed % 4), FLAVOURS[generator.integers(len(FLAVOURS))]
+    s, t = (numbers(generator, shape, precision, flavour).astype(dtype) for _ in range(2))
+    a, b, n = exact(s), exact(t), divisor(shape, reduction)
+    right, one, d = sum((a - b).ravel() ** 2) / n, s.dtype.type(1), (s - t).ravel()
+    bound = mse_loss_bound(s, t, reduction=reduction, precision=precision)
+    gradient_bound = mse_gradient_bound(s, t, reduction=reduction, precision=precision)
+    with np.errstate(over="ignore"):  # beyond the largest number nothing is asserted
+        losses, gradients = ([f(v, n, one) for f in fs.values()] for v, fs in ((d, LOSSES), (s - t, GRADIENTS)))
+    return (
+        max(assert_within([loss], [right], [bound]) for loss in losses),
+        max(assert_within(g, (a - b) * Fraction(2, n), gradient_bound) for g in gradients),
+    )
+
+
+def try_floats_on_network(seed):
+    generator = np.random.default_rng(seed)
+    name, style = list(DTYPES)[generator.integers(4)], STYLES[generator.integers(len(STYLES))]
+    precision, sizes = precision_of(name), generator.integers(1, 6, generator.integers(2, 5)).tolist()
+    weights, biases, x, target = make_network(generator, sizes, int(generator.integers(1, 6)), precision)
+    cast = lambda a: a.astype(DTYPES[name])  # noqa: E731
+    inputs = [cast(w) for w in weights], [cast(b) for b in biases], cast(x), cast(target)
+    activation, reduction = ACTIVATIONS[generator.integers(4)], REDUCTIONS[generator.integers(3)]
+    n, scale_at = divisor(target.shape, reduction), ("loss", "end")[generator.integers(2)]
+    if name == "bfloat16" and style in ("einsum", "blas"):
+        style = "pairwise"  # NumPy multiplies matrices of bfloat16 by other means
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest number nothing is asserted
+        computed = float_network(*inputs, activation, n, style, scale_at, generator.random() < 0.5)
+    return assert_network_within(computed, inputs, activation, reduction, precision)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32 - 1))
+def test_no_float_implementation_of_the_loss_breaks_its_bounds(seed):
+    assert max(try_floats_on_loss(seed)) <= 1
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32 - 1))
+def test_no_float_implementation_of_a_network_breaks_its_bounds(seed):
+    assert max(try_floats_on_network(seed)) <= 1
+
+
+# An arithmetic that flushes subnormals, and one that is less precise than its inputs.
+
+
+def flushed(a):
+    return np.where(np.abs(a) < 2.0**-126, np.float32(0), a)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_an_arithmetic_that_takes_subnormals_for_zero_is_within_the_bounds_for_it(seed):
+    generator, flavour = np.random.default_rng(seed), FLAVOURS[seed % len(FLAVOURS)]
+    s, t = (numbers(generator, (3, 2), SINGLE, flavour).astype(np.float32) * np.float32(2.0**-100) for _ in range(2))
+    w, b = numbers(generator, (2, 1), SINGLE, "ratios").astype(np.float32), np.zeros(1, np.float32)
+    d = flushed(flushed(s) - flushed(t))
+    z = flushed(flushed(s)[:, :1] * w[0]) + flushed(flushed(s)[:, 1:] * w[1])
+    flush = precision_of("float32", flush=True)
+    assert_within(flushed(d + d), 2 * (exact(s) - exact(t)), mse_gradient_bound(s, t, reduction="sum", precision=flush))
+    assert_within(flushed(z), exact(s) @ exact(w), mlp_forward_bound([w], [b], s, activation="relu", precision=flush))
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_inputs_that_the_precision_does_not_hold_may_be_rounded_when_they_are_read(seed):
+    generator = np.random.default_rng(seed)
+    weights, biases, x, target = make_network(generator, [3, 3, 2], 2, precision_of("float64"))
+    narrow = [w.astype(np.float32) for w in weights], [b.astype(np.float32) for b in biases], np.float32(x)
+    computed = float_network(*narrow, np.float32(target), "relu", 4, "blas", "loss", True)
+    assert_network_within(computed, (weights, biases, x, target), "relu", "mean", SINGLE)
+
+
+# Where nothing is rounded, nothing may differ.
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_equal_student_and_teacher_leave_no_error(precision):
+    s = np.array([[0.5, -2.0], [0.0, 1.0]])
+    assert mse_loss_bound(s, s, reduction="mean", precision=precision) == 0
+    assert not mse_gradient_bound(s, s, reduction="mean", precision=precision).any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
+def test_zeros_leave_no_error(activation):
+    weights, biases = [np.ones((3, 4)), np.ones((4, 2))], [np.zeros(4), np.zeros(2)]
+    x, target = np.zeros((5, 3)), np.zeros((5, 2))
+    assert not mlp_forward_bound(weights, biases, x, activation=activation, precision=SINGLE).any()
+    for part in mlp_gradients_bound(weights, biases, x, target, activation=activation, precision=SINGLE):
+        assert not any(bound.any() for bound in part)
+
+
+def test_a_dead_unit_leaves_no_error_in_its_gradient_and_in_what_it_feeds():
+    weights, biases = [np.array([[1.0, -1.0]]), np.array([[0.3], [0.3]])], [np.zeros(2), np.zeros(1)]
+    dw, db = mlp_gradients_bound(weights, biases, [[1.7], [2.9]], [[5.0], [5.0]], activation="relu", precision=SINGLE)
+    assert dw[0][0, 1] == 0
+    assert db[0][1] == 0
+    assert dw[1][1, 0] == 0
+    assert dw[0][0, 0] > 0
+    assert db[0][0] > 0
+    assert dw[1][0, 0] > 0
+
+
+def test_a_pre_activation_of_exactly_zero_is_no_excuse():
+    weights, biases, x = [np.zeros((1, 1)), np.array([[0.3]])], [np.zeros(1), np.zeros(1)], [[1.7]]
+    dw, db = mlp_gradients_bound(weights, biases, x, [[5.0]], activation="relu", precision=SINGLE)
+    assert dw[0] == 0
+    assert db[0] == 0
+
+
+def test_a_pre_activation_within_its_own_bound_of_zero_excuses_the_gradient_of_its_unit_alone():
+    weights, biases = [np.array([[0.1, 0.1]], np.float32), np.ones((2, 1))], [-np.float32([0.1, 0.2]), np.zeros(1)]
+    _dw, db = mlp_gradients_bound(weights, biases, [[1.0]], [[-1.0]], activation="relu", precision=SINGLE)
+    assert db[0][0] >= 2
+    assert db[0][1] == 0
+
+
+# Sharpness: ordinary float32 data.
+
+
+def ordinary(seed, sizes=(64, 48, 48, 10), n=16):
+    generator = np.random.default_rng(seed)
+    weights = [(generator.normal(size=p) / p[0] ** 0.5).astype(np.float32) for p in itertools.pairwise(sizes)]
+    biases = [generator.normal(size=size).astype(np.float32) / 4 for size in sizes[1:]]
+    x, target = (generator.normal(size=(n, size)).astype(np.float32) for size in (sizes[0], sizes[-1]))
+    return weights, biases, x, target
+
+
+def gamma(k):
+    return k * SINGLE.unit / (1 - k * SINGLE.unit)
+
+
+@pytest.mark.parametrize("n", [1, 10, 1000])
+def test_the_bounds_of_the_loss_are_small_against_the_sum_of_its_terms(n):
+    s, t = np.random.default_rng(n).normal(size=(2, n)).astype(np.float32)
+    loss = np.sum((s.astype(np.float64) - t) ** 2) / n
+    bound = mse_loss_bound(s, t, reduction="mean", precision=SINGLE)
+    # m + 6 for the loss, 4 for the scaling, and 1 for the quanta and the evaluation in float64
+    assert 0 < bound <= gamma(n + 11) * loss < 1e-4 * loss
+    gradient = mse_gradient_bound(s, t, reduction="mean", precision=SINGLE)
+    assert (gradient <= gamma(2 + 4 + 1) * np.abs(s.astype(np.float64) - t) * 2 / n).all()
+
+
+def test_the_bounds_of_a_network_are_small_against_the_sums_of_their_absolute_terms():
+    """A layer of m terms costs gamma_{m+1}, and one u more for the products of errors and the evaluation.
+
+    These are at most gamma_j gamma_k < u for j k u < 1. Rounding counts add up along the way to an element: to y, then
+    6 for the loss's gradient, then back; and terms add up in absolute value, here for the identity.
+    """
+    weights, biases, x, target = ordinary(0)
+    h, counts = [np.abs(x.astype(np.float64))], [0]
+    for w, b in zip(weights, biases, strict=True):
+        h.append(h[-1] @ np.abs(w) + np.abs(b))
+        counts.append(counts[-1] + len(w) + 1 + 2)
+    bound = mlp_forward_bound(weights, biases, x, activation="identity", precision=SINGLE)
+    assert (bound <= gamma(counts[-1]) * h[-1]).all()
+    dw, db = mlp_gradients_bound(weights, biases, x, target, activation="identity", precision=SINGLE)
+    g, count = (h[-1] + np.abs(target)) * 2 / target.size, counts[-1] + 6 + 1
+    for i in reversed(range(len(weights))):
+        assert (dw[i] <= gamma(counts[i] + count + len(x) + 2) * (h[i].T @ g)).all()
+        assert (db[i] <= gamma(count + len(x) + 2) * g.sum(axis=0)).all()
+        g, count = g @ np.abs(weights[i].T), count + len(weights[i].T) + 2
+    assert gamma(counts[-2] + count) < 1e-4
+
+
+def reference(weights, biases, x, target, activation, n, fault=None):
+    """Float64, right or with one fault."""
+    weights, hs, zs = [w.astype(np.float64) for w in weights], [x.astype(np.float64)], []
+    for w, b in zip(weights, biases, strict=True):
+        if zs:
+            hs.append(float_activation(activation, zs[-1], False)[0])
+        zs.append(hs[-1] @ w + b)
+    g = (zs[-1] - target) * (1 if fault == "no factor 2" else 2) / n
+    g = g / len(x) if fault == "the batch divided twice" else g * n if fault == "the batch never divided" else g
+    dw, db = [], []
+    for i in reversed(range(len(weights))):
+        rows = slice(1, None) if fault == "the first example dropped" else slice(None)
+        dw.insert(0, hs[i][rows].T @ g[rows])
+        db.insert(0, np.mean(g, axis=0) if fault == "the bias gradient as a mean" else g[rows].sum(axis=0))
+        if fault == "one bias gradient for all units":
+            db[0] = np.full_like(db[0], g.sum())
+        if i:
+            w = weights[i] - 0.1 * dw[0] if fault == "the next layer's weights updated already" else weights[i]
+            z, y = zs[i - 1], hs[i]
+            slope = np.asarray({"tanh": 1 - y * y, "relu": z > 0, "sigmoid": y * (1 - y)}[activation], np.float64)
+            if fault == "the wrong slope":
+                slope = {"tanh": 1 - y, "relu": np.where(z > 0, 1, 0.01), "sigmoid": y}[activation]
+            if fault == "the slope of the layer above":
+                slope = np.roll(slope, 1, axis=1)
+            g = (g @ w.T) * slope
+    return zs[-1], dw, db
+
+
+FAULTS = (
+    "no factor 2",
+    "the batch divided twice",
+    "the batch never divided",
+    "the first example dropped",
+    "the bias gradient as a mean",
+    "one bias gradient for all units",
+    "the next layer's weights updated already",
+    "the wrong slope",
+    "the slope of the layer above",
+)
+
+
+def exceeds(wrong, right, bound):
+    return bool((np.abs(wrong.astype(np.float64) - right) > bound).any())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wrong_backward_pass_exceeds_its_bounds_in_every_array_that_it_changes(seed, activation, fault):
+    inputs = ordinary(seed)
+    right, wrong = (reference(*inputs, activation, inputs[3].size, f) for f in (None, fault))
+    bounds = mlp_gradients_bound(*inputs, activation=activation, precision=SINGLE)
+    triples = list(zip(wrong[1] + wrong[2], right[1] + right[2], bounds[0] + bounds[1], strict=True))
+    changed = [not np.array_equal(a, b) for a, b, _ in triples]
+    assert any(changed)
+    assert [exceeds(*triple) for triple in triples] == changed
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "ten bits of each operand"])
+def test_an_arithmetic_that_is_less_precise_than_stated_exceeds_the_bounds(kind):
+    weights, biases, x, target = inputs = ordinary(4)
+    right = reference(*inputs, "relu", target.size)
+    if kind == "ten bits of each operand":  # and one before the point, as some matrix units have
+        cut = lambda a: held(a, Precision(2.0**-11, 2.0**-136, 1e38))  # noqa: E731
+        wrong = reference([cut(w) for w in weights], biases, cut(x), target, "relu", target.size)
+    else:
+        cast = lambda a: a.astype(DTYPES[kind])  # noqa: E731
+        low = [cast(w) for w in weights], [cast(b) for b in biases], cast(x), cast(target)
+        wrong = float_network(*low, "relu", target.size, "forward", "loss", True)
+    assert exceeds(wrong[0], right[0], mlp_forward_bound(weights, biases, x, activation="relu", precision=SINGLE))
+    bounds = mlp_gradients_bound(*inputs, activation="relu", precision=SINGLE)
+    assert any(map(exceeds, wrong[1], right[1], bounds[0]))
+    assert any(map(exceeds, wrong[2], right[2], bounds[1]))
+
+
+WRONG_LOSSES = (
+    lambda d: np.sum(d**2) / (d.size - 1),
+    lambda d: np.mean(d**2) / 2,
+    lambda d: np.mean(np.abs(d)),
+    lambda d: np.mean(d) ** 2,
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wrong_loss_exceeds_its_bound(seed):
+    s, t = np.random.default_rng(seed).normal(size=(2, 1000)).astype(np.float32)
+    d = s.astype(np.float64) - t
+    bound = mse_loss_bound(s, t, reduction="mean", precision=SINGLE)
+    assert all(abs(wrong(d) - np.mean(d**2)) > bound for wrong in WRONG_LOSSES)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dropped_element_exceeds_the_bound_of_the_loss_unless_roundings_could_hide_it(seed):
+    s, t = np.random.default_rng(seed).normal(size=(2, 200)).astype(np.float32)
+    d = s.astype(np.float64) - t
+    bound = mse_loss_bound(s, t, reduction="mean", precision=SINGLE)
+    seen = np.array([abs(np.sum(np.delete(d, i) ** 2) / d.size - np.mean(d**2)) > bound for i in range(d.size)])
+    assert seen[d**2 > gamma(d.size + 12) * np.sum(d**2)].all()  # one more than the bound of the bound, above
+    assert seen.sum() > d.size / 2
+
+
+# What is not promised, and what is refused.
+
+
+def test_a_sum_too_long_for_its_precision_promises_nothing():
+    s, t = np.ones(3000), np.zeros(3000)
+    assert mse_loss_bound(s, t, reduction="mean", precision=precision_of("float16")) == np.inf
+    assert mse_loss_bound(s, t, reduction="mean", precision=SINGLE) < 1e-3
+
+
+def test_a_sum_that_can_reach_the_largest_number_promises_nothing():
+    s, t = np.full(300, 20.0), np.zeros(300)
+    assert mse_loss_bound(s, t, reduction="mean", precision=precision_of("float16")) == np.inf  # 120000 before the mean
+    assert mse_loss_bound(s[:100], t[:100], reduction="mean", precision=precision_of("float16")) < 60
+
+
+def test_a_divisor_beyond_the_largest_number_promises_nothing():
+    s, t = np.full(70_000, 1e-3), np.zeros(70_000)
+    assert (mse_gradient_bound(s, t, reduction="mean", precision=precision_of("float16")) == np.inf).all()
+    assert np.isfinite(mse_gradient_bound(s, t, reduction="sum", precision=precision_of("float16"))).all()
+
+
+def test_what_is_not_finite_promises_nothing_for_the_results_that_it_touches():
+    bound = mse_gradient_bound([1.0, np.nan, -np.inf], [0.5, 0.0, 0.0], reduction="sum", precision=SINGLE)
+    assert np.isfinite(bound).tolist() == [True, False, False]
+    x = [[1.0, 2.0], [np.inf, 0.0]]
+    bound = mlp_forward_bound([np.zeros((2, 1))], [[0.0]], x, activation="relu", precision=SINGLE)
+    assert bound.ravel().tolist() == [0.0, np.inf]  # inf times 0 is nan
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_the_precision_of_a_dtype_is_what_its_own_description_says(name):
+    info = ml_dtypes.finfo(DTYPES[name])
+    for dtype in (name, DTYPES[name], np.dtype(DTYPES[name])):
+        precision = precision_of(dtype)
+        assert precision == Precision(float(info.eps) / 2, float(info.smallest_subnormal), float(info.max))
+        assert precision_of(dtype, flush=True).tiny == float(info.smallest_normal)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_a_better_precision_has_smaller_bounds(seed):
+    inputs = make_network(np.random.default_rng(seed), [2, 3, 1], 2, precision_of("bfloat16"))
+    better, worse = (
+        np.concatenate([b.ravel() for p in mlp_gradients_bound(*inputs, activation="tanh", precision=q) for b in p])
+        for q in (precision_of("float64"), SINGLE)
+    )
+    assert (better <= worse).all()
+
+
+def test_any_layout_gives_the_same_bounds():
+    weights, biases, x, target = ordinary(1, (5, 4, 3), 6)
+    other = [np.asfortranarray(w) for w in weights], [b.astype(">f4") for b in biases], np.repeat(x, 2, 0)[::2], target
+    for array in (*other[0], *other[1], *other[2:]):
+        array.flags.writeable = False
+    right, again = (
+        mlp_gradients_bound(*i, activation="tanh", precision=SINGLE) for i in ((weights, biases, x, target), other)
+    )
+    for a, b in zip(right[0] + right[1], again[0] + again[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=2.0**-45)  # sums of at most 6 terms, in another order, a few times over
+
+
+def test_empty_and_0d_arrays_work():
+    assert mse_loss_bound([], [], reduction="sum", precision=SINGLE) == 0
+    assert mse_loss_bound(0.3, 0.1, reduction="mean", precision=SINGLE) > 0
+    assert mse_gradient_bound(np.empty((0, 3)), np.empty((0, 3)), reduction="mean", precision=SINGLE).shape == (0, 3)
+    dw, db = mlp_gradients_bound(
+        [np.ones((2, 3))], [np.ones(3)], np.empty((0, 2)), np.empty((0, 3)), activation="relu", precision=SINGLE
+    )
+    assert dw[0].shape == (2, 3)
+    assert not dw[0].any()
+    assert not db[0].any()
+
+
+W, B, X = [[[1.0]]], [[0.0]], [[2.0]]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: precision_of("int8"), ValueError, "dtype is 'int8': it must be one of float16, bfloat16"),
+        (lambda: Precision(2.0**-60, 1e-40, 1e30), ValueError, "unit 8.67.* with tiny 1e-40"),
+        (lambda: Precision(2.0**-8, 1.0, 1e30), ValueError, "with tiny 1.0"),
+        (lambda: Precision(2.0**-8, 1e-40, np.inf), ValueError, "largest is inf"),
+        (
+            lambda: mse_loss_bound([1.0], [[1.0]], reduction="sum", precision=SINGLE),
+            ValueError,
+            r"shape \(1,\), teacher",
+        ),
+        (lambda: mse_loss_bound([1.0], [1.0], reduction="half", precision=SINGLE), ValueError, "reduction is 'half'"),
+        (lambda: mse_loss_bound(1.0, 1.0, reduction="batch_mean", precision=SINGLE), ValueError, "student is 0-d"),
+        (lambda: mse_loss_bound(["a"], [1.0], reduction="sum", precision=SINGLE), TypeError, "student has dtype"),
+        (lambda: mlp_forward_bound(W, B, X, activation="gelu", precision=SINGLE), ValueError, "activation is 'gelu'"),
+        (
+            lambda: mlp_forward_bound([], [], X, activation="relu", precision=SINGLE),
+            ValueError,
+            "0 weights and 0 biases",
+        ),
+        (
+            lambda: mlp_forward_bound(W, [], X, activation="relu", precision=SINGLE),
+            ValueError,
+            "1 weights and 0 biases",
+        ),
+        (
+            lambda: mlp_forward_bound(W, B, [2.0], activation="relu", precision=SINGLE),
+            ValueError,
+            r"x has shape \(1,\)",
+        ),
+        (
+            lambda: mlp_forward_bound([[[1.0], [1.0]]], B, X, activation="relu", precision=SINGLE),
+            ValueError,
+            r"weights\[0\] has shape \(2, 1\): it must be \(1, outputs\)",
+        ),
+        (
+            lambda: mlp_forward_bound(W, [[0.0, 0.0]], X, activation="relu", precision=SINGLE),
+            ValueError,
+            r"biases\[0\] has shape \(2,\): it must be \(1,\)",
+        ),
+        (
+            lambda: mlp_gradients_bound(W, B, X, [2.0], activation="relu", precision=SINGLE),
+            ValueError,
+            r"the output has shape \(1, 1\), target has shape \(1,\)",
+        ),
+    ],
+)
+def test_a_bad_call_is_refused_in_plain_words(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -116,6 +116,16 @@ def test_the_mask_depends_neither_on_the_blocks_nor_on_the_sample(x, block, samp
     assert rows.reshape(-1).tolist() == mask_along(exact(x), x.shape, x.ndim - 1, k_row, ties)
 
 
+@pytest.mark.parametrize("sampling", [(1, 1), (2, 1), (4, 1)])
+def test_all_short_arrays_with_all_k_where_the_sample_is_too_small_to_be_right(monkeypatch, sampling):
+    for name, value in zip(("BLOCK", "SAMPLE", "MARGIN"), (1, *sampling), strict=True):
+        monkeypatch.setattr(selection, name, value)
+    for n in range(2, 6):
+        for x in itertools.product([0, -1, 1, 2], repeat=n):
+            for k in range(1, n):
+                assert top_k_mask(np.array(x, np.int8), k).tolist() == expected_mask(x, k)
+
+
 LONG = selection.BLOCK + 1000
 LONG_LINES = {
     "random": lambda r: r.normal(size=LONG),
@@ -238,11 +248,12 @@ def test_every_kind_of_nan_is_refused_at_its_first_place(dtype):
         patterns = np.array([infinity + 1, infinity | infinity >> 1, sign + infinity + 1, sign - 1], word(dtype)).view(
             dtype
         )
-    nans = patterns[is_nan(patterns)]
+    nans = patterns[is_nan(patterns)].view(word(dtype))
     assert nans.size
     for nan in nans[:: max(1, nans.size // 40)]:
-        x = np.zeros(5, dtype)
-        x[[2, 4]] = nan
+        x = np.zeros(5, word(dtype))
+        x[[2, 4]] = nan  # by its bits: an assignment of floats makes a signalling NaN quiet
+        x = x.view(dtype)
         for k in (0, 1, 5):
             with pytest.raises(ValueError, match=r"^x\[2\] is -?nan: a NaN cannot be ranked$"):
                 top_k_mask(x, k)

@@ -2,8 +2,25 @@
 
 from refcompress.verify.operation import Operation
 from refcompress.verify.operations.fixed_point import QUANTIZE
+from refcompress.verify.operations.losses import MSE_GRADIENT, MSE_LOSS
+from refcompress.verify.operations.network import MLP_FORWARD, MLP_GRADIENTS
+from refcompress.verify.operations.prune import PRUNE
+from refcompress.verify.operations.selection import TOP_K_MASK
+from refcompress.verify.operations.sparsify import SPARSIFY
 
-OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (QUANTIZE,)}
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        QUANTIZE,
+        TOP_K_MASK,
+        SPARSIFY,
+        PRUNE,
+        MSE_LOSS,
+        MSE_GRADIENT,
+        MLP_FORWARD,
+        MLP_GRADIENTS,
+    )
+}
 
 
 def find_operation(operation: str | Operation) -> Operation:

@@ -1,4 +1,4 @@
-"""What operations share whose result is right within a derived bound: the reference in float64, and what rounding may do.
+"""What operations share whose result is right within a derived bound.
 
 A fault of such an operation has a bound of its own: how far rounding may take an implementation with that fault.
 """
@@ -99,5 +99,3 @@ def relative_bound(answer: Answer, terms: int = 32) -> Answer:
     return lambda args, settings: each(
         lambda a: np.abs(a) * terms * precision_of(settings["dtype"]).unit, answer(args, settings)
     )
-
-

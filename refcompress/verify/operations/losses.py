@@ -1,7 +1,6 @@
 """``mse_loss`` and ``mse_gradient`` as operations; how bounded operations call their references."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,6 +193,10 @@ SHARED_CASES: tuple[tuple[str, Callable[[Settings], Any], str], ...] = (
 )
 
 
+LOSS_KILLS: dict[str, tuple[str, ...]] = {}
+GRADIENT_KILLS: dict[str, tuple[str, ...]] = {}
+
+
 def _cases(kills: dict[str, tuple[str, ...]]) -> tuple[Case, ...]:
     return tuple(Case(name, make, kills.get(name, ()), layout) for name, make, layout in SHARED_CASES)
 
@@ -284,15 +287,17 @@ _all_sizes = _of_both(lambda s, t: np.sum((np.abs(s) + np.abs(t)) ** 2))
 LOSS_FAULTS = (
     Fault("halved", "halves the loss", *_plain(_scaled_by(_loss, lambda shape, s: 0.5))),
     Fault("root", "takes the square root (RMSE)", *_plain(_root)),
-    Fault(
-        "absolute", "adds up |d| and not d^2 (MAE)", *_plain(_of_difference(lambda d: np.sum(np.abs(d))))
-    ),
+    Fault("absolute", "adds up |d| and not d^2 (MAE)", *_plain(_of_difference(lambda d: np.sum(np.abs(d))))),
     Fault(
         "not_squared",
         "does not square: it adds up the differences with their signs",
         *_signed(_of_difference(np.sum), _of_both(lambda s, t: np.sum(np.abs(s) + np.abs(t)))),
     ),
-    Fault("norm", "takes the norm of the difference: a root of the sum before dividing", *_plain(_of_difference(lambda d: np.sqrt(np.sum(d * d))))),
+    Fault(
+        "norm",
+        "takes the norm of the difference: a root of the sum before dividing",
+        *_plain(_of_difference(lambda d: np.sqrt(np.sum(d * d)))),
+    ),
     Fault("fourth_power", "squares twice", *_plain(_of_difference(lambda d: np.sum(d**4)))),
     Fault(
         "mean_squared",
@@ -319,16 +324,48 @@ LOSS_FAULTS = (
         "compares magnitudes: |student| and |teacher|",
         *_signed(_of_both(lambda s, t: np.sum((np.abs(s) - np.abs(t)) ** 2)), _loss),
     ),
-    Fault("added", "adds student and teacher where it should subtract", *_plain(_of_both(lambda s, t: np.sum((s + t) ** 2)))),
-    Fault("every_pair", "compares each element with every other: (n, 1) broadcast against (n,)", *_plain(_of_both(_every_pair))),
+    Fault(
+        "added",
+        "adds student and teacher where it should subtract",
+        *_plain(_of_both(lambda s, t: np.sum((s + t) ** 2))),
+    ),
+    Fault(
+        "every_pair",
+        "compares each element with every other: (n, 1) broadcast against (n,)",
+        *_plain(_of_both(_every_pair)),
+    ),
     Fault("huber", "computes the smooth L1 (Huber) loss", *_plain(_of_difference(lambda d: np.sum(_huber(d))))),
-    Fault("log_cosh", "computes log cosh of the difference", *_plain(_of_difference(lambda d: np.sum(np.logaddexp(d, -d) - np.log(2))))),
-    Fault("largest", "takes the largest square and not their sum", *_plain(_of_difference(lambda d: np.max(d * d, initial=0.0)))),
-    Fault("softmax_first", "takes the softmax of both first", *_plain(_of_both(lambda s, t: np.sum((_softmax(s) - _softmax(t)) ** 2)))),
-    Fault("relative", "divides by the squares of the teacher", *_plain(_of_both(lambda s, t: np.sum((s - t) ** 2) / np.sum(t * t)))),
+    Fault(
+        "log_cosh",
+        "computes log cosh of the difference",
+        *_plain(_of_difference(lambda d: np.sum(np.logaddexp(d, -d) - np.log(2)))),
+    ),
+    Fault(
+        "largest",
+        "takes the largest square and not their sum",
+        *_plain(_of_difference(lambda d: np.max(d * d, initial=0.0))),
+    ),
+    Fault(
+        "softmax_first",
+        "takes the softmax of both first",
+        *_plain(_of_both(lambda s, t: np.sum((_softmax(s) - _softmax(t)) ** 2))),
+    ),
+    Fault(
+        "relative",
+        "divides by the squares of the teacher",
+        *_plain(_of_both(lambda s, t: np.sum((s - t) ** 2) / np.sum(t * t))),
+    ),
     Fault("capped", "cuts the loss off at 1", *_plain(lambda args, settings: np.minimum(_loss(args, settings), 1.0))),
-    Fault("last_row_left_out", "leaves the last row out", *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:-1] ** 2)))),
-    Fault("first_row_only", "looks at the first row only", *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:1] ** 2)))),
+    Fault(
+        "last_row_left_out",
+        "leaves the last row out",
+        *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:-1] ** 2))),
+    ),
+    Fault(
+        "first_row_only",
+        "looks at the first row only",
+        *_plain(_of_difference(lambda d: np.sum(np.atleast_1d(d)[:1] ** 2))),
+    ),
     Fault(
         "divided_by_last",
         "divides by the last dimension alone",
@@ -339,7 +376,11 @@ LOSS_FAULTS = (
         "divides twice by what it should divide by once",
         *_plain(_scaled_by(_loss, lambda shape, s: 1 / _count(shape, s))),
     ),
-    Fault("batch_divided_again", "divides by the first dimension once more", *_plain(_scaled_by(_loss, lambda shape, s: 1 / _first(shape)))),
+    Fault(
+        "batch_divided_again",
+        "divides by the first dimension once more",
+        *_plain(_scaled_by(_loss, lambda shape, s: 1 / _first(shape))),
+    ),
     Fault(
         "one_less",
         "divides by one less than it should (n - 1)",
@@ -384,14 +425,10 @@ def _loss_by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -
     return f"({text}) / {n} = {float(_loss(args, settings))!r}"
 
 
-LOSS_INPUTS = (
+MSE_INPUTS = (
     Input("student", "floats", "an array of any shape, of the dtype of the settings"),
     Input("teacher", "floats", "an array of the same shape"),
 )
-
-
-def _mse_rejects(settings: Settings, student: Any, teacher: Any) -> Arguments:
-    return _pair(student, teacher, settings)
 
 
 MSE_REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
@@ -401,3 +438,272 @@ MSE_REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
 )
 
 MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean"}, {"reduction": "sum"}, {"dtype": "float64"})
+
+
+def _where(test: Callable[[Array, Array], Array]) -> Callable[[Arguments, Any, Settings], list[Array]]:
+    return lambda args, expected, settings: [np.asarray(test(*wide(args)))]
+
+
+REGIONS = (
+    Region("below", "where the student is below the teacher", _where(np.less)),
+    Region("above", "where the student is above the teacher", _where(np.greater)),
+)
+
+
+MSE_LOSS = Operation(
+    name="mse_loss",
+    formula="L = sum((student - teacher)^2) / N",
+    summary="mean squared error of two arrays of one shape",
+    inputs=MSE_INPUTS,
+    settings=(REDUCTION_SETTING, FLOAT_DTYPE),
+    result="a number",
+    parts=("the loss",),
+    answer=_loss,
+    cases=_cases(LOSS_KILLS),
+    strategy=_search,
+    laws=(
+        Law("not_negative", "a sum of squares is never negative", _not_negative),
+        Law("zero_if_equal", "the loss is 0 if student = teacher, and only then", _zero_only_if_equal),
+        Law("at_least_largest", "the loss is at least the largest square divided by N", _at_least_the_largest),
+        Law(
+            "at_most_largest",
+            "the loss is at most what it would be if all squares were as large as the largest",
+            _at_most_all_as_large,
+        ),
+    ),
+    faults=LOSS_FAULTS,
+    bound=_loss_bound,
+    typical=MSE_TYPICAL,
+    by_hand=_loss_by_hand,
+    rejects=MSE_REJECTS,
+)
+
+
+def _times(factor: Callable[[tuple[int, ...], Settings], Any]) -> tuple[Answer, Answer]:
+    """Return a gradient that is right but for a factor."""
+    return _plain(_scaled_by(_exact_gradient, factor))
+
+
+def _from_difference(function: Callable[[Array, Settings], Any]) -> Answer:
+    def answer(args: Arguments, settings: Settings) -> Any:
+        student, teacher = wide(args)
+        return np.asarray(function(student - teacher, settings), np.float64)
+
+    return answer
+
+
+def _from_both(function: Callable[[Array, Array], Any]) -> Answer:
+    """Return a wrong gradient of student and teacher, with the right factor 2 / N."""
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        student, teacher = wide(args)
+        return np.asarray(function(student, teacher) * 2 / _count(student.shape, settings))
+
+    return answer
+
+
+def _of_root(d: Array, settings: Settings) -> Any:
+    root = np.sqrt(np.sum(d * d) / _count(d.shape, settings))
+    return d / _count(d.shape, settings) / root if root > 0 else np.zeros(d.shape)
+
+
+def _sizes(s: Array, t: Array) -> Array:
+    return np.asarray(np.abs(s) + np.abs(t))
+
+
+def _everywhere(total: Callable[[Array], Any]) -> tuple[Answer, Answer]:
+    """Return a gradient that is the same number everywhere, made of all of them."""
+    return _signed(
+        _from_both(lambda s, t: np.zeros(s.shape) + total(s - t)),
+        _from_both(lambda s, t: np.zeros(s.shape) + total(_sizes(s, t))),
+    )
+
+
+def _over_rows(total: Callable[[Array], Any]) -> tuple[Answer, Answer]:
+    """Return a gradient that is the same in each row."""
+    return _signed(
+        _from_both(lambda s, t: np.zeros(s.shape) + total(np.atleast_1d(s - t))),
+        _from_both(lambda s, t: np.zeros(s.shape) + total(np.atleast_1d(_sizes(s, t)))),
+    )
+
+
+GRADIENT_FAULTS = (
+    Fault("halved", "misses the factor 2", *_times(lambda shape, s: 0.5)),
+    Fault("doubled", "has the factor 2 twice", *_times(lambda shape, s: 2.0)),
+    Fault(
+        "negated", "has the other sign: it is the gradient with respect to the teacher", *_times(lambda shape, s: -1.0)
+    ),
+    Fault("negated_half", "has the other sign and misses the factor 2", *_times(lambda shape, s: -0.5)),
+    Fault(
+        "difference",
+        "gives student - teacher: no factor 2 and no division",
+        *_plain(_from_difference(lambda d, s: d)),
+    ),
+    Fault(
+        "negated_difference",
+        "gives teacher - student: the other sign, no factor 2 and no division",
+        *_plain(_from_difference(lambda d, s: -d)),
+    ),
+    Fault(
+        "difference_per_example",
+        "divides the difference by the first dimension, without the factor 2",
+        *_plain(_from_difference(lambda d, s: d / _first(d.shape))),
+    ),
+    Fault(
+        "divided_by_last",
+        "divides by the last dimension alone",
+        *_plain(_from_difference(lambda d, s: 2 * d / _last(d.shape))),
+    ),
+    Fault(
+        "divided_twice",
+        "divides twice by what it should divide by once",
+        *_times(lambda shape, s: 1 / _count(shape, s)),
+    ),
+    Fault(
+        "batch_divided_again", "divides by the first dimension once more", *_times(lambda shape, s: 1 / _first(shape))
+    ),
+    Fault(
+        "batch_not_divided",
+        "is the gradient times the first dimension: the batch is not divided out",
+        *_times(lambda shape, s: _first(shape)),
+    ),
+    Fault(
+        "one_less",
+        "divides by one less than it should (n - 1)",
+        *_times(lambda shape, s: _count(shape, s) / max(_count(shape, s) - 1, 1)),
+    ),
+    Fault(
+        "sign_only",
+        "gives the sign of the difference: the gradient of |d| (MAE)",
+        *_plain(_from_difference(lambda d, s: np.sign(d) / _count(d.shape, s))),
+    ),
+    Fault("of_root", "is the gradient of the square root (RMSE)", *_plain(_from_difference(_of_root))),
+    Fault(
+        "of_huber",
+        "is the gradient of the smooth L1 (Huber) loss",
+        *_plain(_from_difference(lambda d, s: np.clip(d, -1, 1) / _count(d.shape, s))),
+    ),
+    Fault(
+        "difference_clipped", "clips the difference to [-1, 1]", *_plain(_from_both(lambda s, t: np.clip(s - t, -1, 1)))
+    ),
+    Fault(
+        "clipped", "clips the gradient to [-1, 1]", *_plain(lambda args, s: np.clip(_exact_gradient(args, s), -1, 1))
+    ),
+    Fault(
+        "magnitude", "gives the magnitude of the gradient", *_plain(lambda args, s: np.abs(_exact_gradient(args, s)))
+    ),
+    Fault("squared", "squares the difference", *_plain(_from_both(lambda s, t: (s - t) ** 2))),
+    Fault("teacher_ignored", "ignores the teacher", *_plain(_from_both(lambda s, t: s))),
+    Fault("student_ignored", "ignores the student", *_plain(_from_both(lambda s, t: -t))),
+    Fault("added", "adds student and teacher where it should subtract", *_plain(_from_both(np.add))),
+    Fault(
+        "difference_of_squares",
+        "subtracts the squares and does not take the difference",
+        *_signed(_from_both(lambda s, t: s * s - t * t), _from_both(lambda s, t: s * s + t * t)),
+    ),
+    Fault(
+        "magnitudes",
+        "compares magnitudes: |student| and |teacher|",
+        *_plain(_from_both(lambda s, t: np.abs(s) - np.abs(t))),
+    ),
+    Fault(
+        "centred",
+        "subtracts the mean of the differences",
+        *_signed(
+            _from_both(lambda s, t: s - t - np.mean(s - t)),
+            _from_both(lambda s, t: _sizes(s, t) + np.mean(_sizes(s, t))),
+        ),
+    ),
+    Fault("mean_everywhere", "gives every element the mean of the gradients", *_everywhere(np.mean)),
+    Fault("sum_everywhere", "gives every element the sum of the gradients", *_everywhere(np.sum)),
+    Fault(
+        "rows_averaged", "gives every example the mean gradient of the batch", *_over_rows(lambda d: np.mean(d, axis=0))
+    ),
+    Fault(
+        "rows_added", "gives every example the gradient of the whole batch", *_over_rows(lambda d: np.sum(d, axis=0))
+    ),
+    Fault("first_row", "gives every example the gradient of the first one", *_over_rows(lambda d: d[0])),
+    Fault(
+        "softmax_first", "takes the softmax of both first", *_plain(_from_both(lambda s, t: _softmax(s) - _softmax(t)))
+    ),
+    Fault(
+        "student_softmax", "takes the softmax of the student first", *_plain(_from_both(lambda s, t: _softmax(s) - t))
+    ),
+    Fault(
+        "through_tanh",
+        "also multiplies by the derivative of a tanh",
+        *_plain(_from_both(lambda s, t: (s - t) * (1 - np.tanh(s) ** 2))),
+    ),
+    Fault(
+        "through_relu",
+        "also takes the output through a relu: 0 where the student is not above 0",
+        *_plain(_from_both(lambda s, t: (s - t) * (s > 0))),
+    ),
+    Fault(
+        "normalized",
+        "divides the gradient by its norm",
+        *_plain(_from_difference(lambda d, s: d / np.linalg.norm(d.reshape(-1)))),
+    ),
+    Fault(
+        "small_dropped",
+        "gives 0 where the difference is small (below 1e-3)",
+        *_plain(_from_both(lambda s, t: np.where(np.abs(s - t) < 1e-3, 0, s - t))),
+    ),
+    *low_precision_faults(_exact_gradient, _gradient_bound_in),
+)
+
+
+def _same_sign(args: Arguments, answer: Any, settings: Settings) -> bool:
+    student, teacher = wide(args)
+    return bool(np.all(np.asarray(answer, np.float64) * np.sign(student - teacher) >= 0))
+
+
+def _zero_where_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
+    got, right = np.asarray(answer, np.float64), _exact_gradient(args, settings)
+    return bool(np.all((got != 0) | (right == 0) | (np.abs(right) <= _gradient_bound(args, settings)))) and bool(
+        np.all(got[right == 0] == 0)
+    )
+
+
+def _proportional(args: Arguments, answer: Any, settings: Settings) -> bool:
+    """Whether the ratios of the gradients are those of the differences: g_i d_j = g_j d_i for the largest d_j."""
+    student, teacher = wide(args)
+    d, g = (student - teacher).reshape(-1), np.asarray(answer, np.float64).reshape(-1)
+    if not d.size:
+        return True
+    bound = np.reshape(_gradient_bound(args, settings), -1)
+    j = int(np.argmax(np.abs(d)))
+    rounding = 2.0**-50 * (np.abs(g * d[j]) + np.abs(g[j] * d))
+    return bool(np.all(np.abs(g * d[j] - g[j] * d) <= bound * abs(d[j]) + bound[j] * np.abs(d) + rounding))
+
+
+def _gradient_by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
+    student, teacher = wide(args)
+    n = _count(student.shape, settings)
+    right = float(_exact_gradient(args, settings)[index])
+    return f"2 * ({float(student[index])!r} - {float(teacher[index])!r}) / {n} = {right!r}"
+
+
+MSE_GRADIENT = Operation(
+    name="mse_gradient",
+    formula="dL/dstudent = 2 (student - teacher) / N",
+    summary="gradient of the mean squared error with respect to the student",
+    inputs=MSE_INPUTS,
+    settings=(REDUCTION_SETTING, FLOAT_DTYPE, CHECK_DTYPE),
+    result="floats of the shape of student",
+    parts=("the gradient",),
+    answer=_gradient,
+    cases=_cases(GRADIENT_KILLS),
+    strategy=_search,
+    laws=(
+        Law("sign", "the gradient has the sign of student - teacher", _same_sign),
+        Law("zero_where_equal", "the gradient is 0 where student = teacher, and only there", _zero_where_equal),
+        Law("proportional", "the gradient is student - teacher times one number", _proportional),
+    ),
+    faults=GRADIENT_FAULTS,
+    regions=REGIONS,
+    bound=_gradient_bound,
+    typical=MSE_TYPICAL,
+    by_hand=_gradient_by_hand,
+    rejects=MSE_REJECTS,
+)

@@ -34,7 +34,9 @@ def quantized(args: Arguments, settings: Settings) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             v = product(args)
             fits = (v >= -(2.0**63)) & (v < 2.0**63)
-        return quantize(x, p, **chosen) if fits.all() else np.where(fits, quantize(_kept(x, fits), p, **chosen), INT64_MIN)
+        return (
+            quantize(x, p, **chosen) if fits.all() else np.where(fits, quantize(_kept(x, fits), p, **chosen), INT64_MIN)
+        )
     if settings["overflow"] == "wrap":
         finite = np.isfinite(x)
         return quantize(x if finite.all() else _kept(x, finite), p, **chosen)
@@ -85,7 +87,7 @@ def halves(settings: Settings) -> Calls:
 
 
 def beside_halves(settings: Settings) -> Calls:
-    """A tie and its two neighbours, one unit in the last place away."""
+    """Give a tie and its two neighbours, one unit in the last place away."""
     for x, p in _at(np.arange(-5, 5) + 0.5, (0, 4, -1), settings):
         yield next_to(x), p
 
@@ -96,14 +98,14 @@ def integers(settings: Settings) -> Calls:
 
 
 def fractions(settings: Settings) -> Calls:
-    """Every eighth between codes, and what lies 2^-4 to 2^-9 beside a tie."""
-    yield from _at(np.arange(-320, 320) / 8, (0, 2), settings)
-    beside = np.concatenate([[0.5 - 2.0**-k, 0.5 + 2.0**-k] for k in range(4, 10)])
+    """Every sixteenth between codes, and what lies 2^-5 to 2^-9 beside a tie."""
+    yield from _at(np.arange(-640, 640) / 16, (0, 2), settings)
+    beside = np.concatenate([[0.5 - 2.0**-k, 0.5 + 2.0**-k] for k in range(5, 10)])
     yield from _at((np.arange(-8, 8)[:, None] + beside).reshape(-1), (0, 3), settings)
 
 
 def ends(settings: Settings) -> Calls:
-    """The ends of the range, and up to three codes beyond."""
+    """Give the ends of the range, and up to three codes beyond."""
     if settings["bits"] is None:
         return
     low, high = limits(settings)
@@ -128,7 +130,7 @@ def storage_ends(settings: Settings) -> Calls:
 
 
 def largest(settings: Settings) -> Calls:
-    """The largest numbers that there are: of the dtype, or of int64 where codes have no range."""
+    """Give the largest numbers that there are: of the dtype, or of int64 where codes have no range."""
     below = [2.0**63 - 2.0**k for k in (10, 39, 55)]  # the last before 2^63 in each dtype
     powers = [2.0**e for e in (33, 40, 52, 61, 62)]
     if settings["bits"] is None:
@@ -170,7 +172,7 @@ def large_integers(settings: Settings) -> Calls:
 
 
 def many_p(settings: Settings) -> Calls:
-    """The same codes at many p, those of a 32-bit and a 64-bit shift among them."""
+    """Give the same codes at many p, those of a 32-bit and a 64-bit shift among them."""
     codes = np.concatenate([np.arange(-6, 6.5, 0.5), np.arange(-100, 100, 7.25), [512, -768, 1536]])
     yield from _at(codes, (*range(-8, 13), 16, 20, 24, 30, 31, 32, 33, 40, 62, 63, -31, -32, -40), settings)
 
@@ -297,18 +299,18 @@ def _highest(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
     return [np.asarray(expected == limits(settings)[1])]
 
 
-def _any_p(test: Callable[[int], bool]) -> Callable[[Arguments, Any, Settings], list[Array]]:
+def any_p(test: Callable[[int], bool]) -> Callable[[Arguments, Any, Settings], list[Array]]:
+    """Return the mask of all elements of the calls with such a p."""
     return lambda args, expected, settings: [np.full(args[0].shape, test(args[1]))]
 
 
-def index_regions(of: Callable[[Arguments, Any], tuple[int, ...]]) -> tuple[Region, ...]:
-    """Return the regions that are counted from the ends of an array of the given shape."""
+def index_regions() -> tuple[Region, ...]:
+    """Return the regions that are counted along the elements, in C order."""
 
     def counted(test: Callable[[Array, int], Array]) -> Callable[[Arguments, Any, Settings], list[Array]]:
         def mask(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-            shape = of(args, expected)
-            size = int(np.prod(shape))
-            return [np.asarray(test(np.arange(size), size)).reshape(shape)]
+            x = args[0]
+            return [np.asarray(test(np.arange(x.size), x.size)).reshape(x.shape)]
 
         return mask
 
@@ -333,16 +335,16 @@ REGIONS = (
     Region("outside", "where the code is out of range", _outside),
     Region("lowest", "where the lowest code is due", _lowest),
     Region("highest", "where the highest code is due", _highest),
-    Region("p_above_30", "where p is above 30", _any_p(lambda p: p > 30)),
-    Region("p_negative", "where p is negative", _any_p(lambda p: p < 0)),
-    Region("p_zero", "where p is 0", _any_p(lambda p: p == 0)),
+    Region("p_above_30", "where p is above 30", any_p(lambda p: p > 30)),
+    Region("p_negative", "where p is negative", any_p(lambda p: p < 0)),
+    Region("p_zero", "where p is 0", any_p(lambda p: p == 0)),
     Region("zero", "where x is zero", _where(lambda v: v == 0)),
     Region("below_one", "where |x * 2^p| is below 1", _where(lambda v: np.abs(v) < 1)),
     Region("negative", "where x is negative", _where(lambda v: v < 0)),
     Region("positive", "where x is positive", _where(lambda v: v > 0)),
     Region("inexact", "where x * 2^p is no integer", _where(lambda v: np.isfinite(v) & (v != np.rint(v)))),
-    Region("p_positive", "where p is positive", _any_p(lambda p: p > 0)),
-    *index_regions(lambda args, expected: args[0].shape),
+    Region("p_positive", "where p is positive", any_p(lambda p: p > 0)),
+    *index_regions(),
 )
 
 

@@ -1,7 +1,7 @@
 """Known wrong rules of fixed-point quantization, each as a small function that answers as it does.
 
-They follow the stages of round(x * 2^p): the product, the rounding, the range. A fault of one stage follows the settings
-in the others, so that it is told from another setting.
+They follow the stages of round(x * 2^p): the product, the rounding, the range. A fault of one stage follows the
+settings in the others, so that it is told from another setting.
 """
 
 from collections.abc import Callable
@@ -74,9 +74,6 @@ def _replaced(give: Callable[[Array, Array, int, int], Array]) -> Answer:
     return answer
 
 
-# --- the product -----------------------------------------------------------------------------------------------------
-
-
 def _in_dtype(name: str, *, x_only: bool = False) -> Callable[[Array, int], Array]:
     def scale(x: Array, p: int) -> Array:
         narrow = x.astype(float_dtype(name)).astype(np.float64)
@@ -129,9 +126,6 @@ def _scale_from_data(args: Arguments, settings: Settings) -> Any:
     return _ranged(_rounded(x / most * high if most else x, settings), settings)
 
 
-# --- the rounding ----------------------------------------------------------------------------------------------------
-
-
 def _plus_half(work: str) -> Callable[[Array], Array]:
     def rule(v: Array) -> Array:
         narrow = v.astype(work)
@@ -157,10 +151,7 @@ def _magnitude_plus_half(v: Array) -> Array:
 
 
 def _step_back(args: Arguments, settings: Settings) -> Any:
-    return np.ldexp(quantized(args, settings).astype(np.float64), -args[1])
-
-
-# --- the range -------------------------------------------------------------------------------------------------------
+    return np.ldexp(_ranged(_rounded(product(args), settings), settings), -args[1])
 
 
 def _low_bits(bits: int) -> Callable[[Array], Array]:
@@ -189,21 +180,16 @@ def _held_in(name: str) -> Answer:
     return answer
 
 
-def _remainder_of_c(args: Arguments, settings: Settings) -> Any:
-    """Wrap with the remainder of C and Fortran, which has the sign of the dividend."""
-    codes = _rounded(product(args), settings)
-    if not wraps(settings):
-        return _ranged(codes, settings)
-    low, high = limits(settings)
-    return np.fmod(np.where(np.isfinite(codes), codes, 0.0) - low, high - low + 1) + low
-
-
 FAULTS = (
     Fault("p_plus_one", "scales by 2^(p + 1)", _scaled(lambda x, p: np.ldexp(x, p + 1))),
     Fault("p_minus_one", "scales by 2^(p - 1)", _scaled(lambda x, p: np.ldexp(x, p - 1))),
     Fault("p_negated", "scales by 2^-p", _scaled(lambda x, p: np.ldexp(x, -p))),
     Fault("p_ignored", "does not scale by 2^p", _scaled(lambda x, p: x)),
-    Fault("p_absolute", "scales by 2^|p|: takes a negative p for a positive one", _scaled(lambda x, p: np.ldexp(x, abs(p)))),
+    Fault(
+        "p_absolute",
+        "scales by 2^|p|",
+        _scaled(lambda x, p: np.ldexp(x, abs(p))),
+    ),
     Fault("p_at_least_zero", "takes a negative p for 0", _scaled(lambda x, p: np.ldexp(x, max(p, 0)))),
     Fault("scale_minus_one", "scales by 2^p - 1", _scaled(_factor(lambda p: 2.0**p - 1))),
     Fault("scale_linear", "scales by 2 * p instead of 2^p", _scaled(_factor(lambda p: 2.0 * p))),
@@ -250,7 +236,11 @@ FAULTS = (
         for n in (1, 2, 4, 8)
     ),
     Fault("epsilon_added", "adds 1e-6 before it rounds", _before_rounding(lambda v: v + 1e-6)),
-    Fault("epsilon_shrinks", "brings v 1e-6 nearer to 0 before it rounds", _before_rounding(lambda v: v - np.sign(v) * 1e-6)),
+    Fault(
+        "epsilon_shrinks",
+        "brings v 1e-6 nearer to 0 before it rounds",
+        _before_rounding(lambda v: v - np.sign(v) * 1e-6),
+    ),
     Fault("not_rounded", "does not round: it returns x * 2^p", lambda args, settings: _ranged(product(args), settings)),
     Fault("fake_quantized", "returns Q(x) * 2^-p instead of the codes", _step_back),
     Fault("sign_dropped", "drops the sign", _after_rounding(np.abs)),
@@ -279,8 +269,11 @@ FAULTS = (
     Fault("one_code_too_high", "takes q_max one code too high", _clipped_to(lambda low, high: (low, high + 1))),
     Fault("one_code_short", "takes q_max one code too low", _clipped_to(lambda low, high: (low, high - 1))),
     Fault("one_code_too_low", "takes q_min one code too low", _clipped_to(lambda low, high: (low - 1, high))),
-    Fault("one_code_less", "takes q_min one code too high", _clipped_to(lambda low, high: (low + 1, high))),
-    Fault("unsigned_q_max", "takes q_max as 2^bits - 1 for signed codes", _clipped_to(lambda low, high: (low, 2 * high + 1))),
+    Fault(
+        "unsigned_q_max",
+        "takes 2^bits - 1 for q_max",
+        _clipped_to(lambda low, high: (low, 2 * high + 1)),
+    ),
     Fault(
         "unbounded",
         "never brings the codes into a range: what is huge or infinite stays so",
@@ -311,6 +304,5 @@ FAULTS = (
         "turns values past int64 into 0",
         _replaced(lambda v, right, low, high: np.where(np.abs(v) >= 2.0**63, 0, right)),
     ),
-    Fault("remainder_of_c", "wraps with the remainder of C, which is negative for negative numbers", _remainder_of_c),
     Fault("zero", "gives 0", lambda args, settings: np.zeros(args[0].shape)),
 )

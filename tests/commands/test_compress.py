@@ -1,0 +1,126 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from refcompress.checkpoints import load_model
+from refcompress.cli import main
+from refcompress.compression import Plan
+
+QUICK = Plan(
+    teacher_hidden=(12,), student_hidden=(6,), teacher_epochs=2, student_epochs=2, prune_steps=1, tuning_epochs=1
+)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Make the default plan a quick one: what is tested here is the command."""
+    import refcompress.compression
+
+    def plan(**chosen):
+        from dataclasses import replace
+
+        return replace(QUICK, **chosen)
+
+    monkeypatch.setattr(refcompress.compression, "Plan", plan)
+
+
+def test_the_table_has_a_row_a_stage(quick, capsys):
+    assert main(["compress"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == [
+        "stage",
+        "accuracy",
+        "parameters",
+        "nonzeros",
+        "bytes",
+        "of",
+        "teacher",
+        "multiply-adds",
+    ]
+    assert [line.split()[0] for line in lines[1:]] == ["teacher", "student", "pruned", "quantized"]
+
+
+def test_json_holds_the_plan_and_the_stages(quick, capsys):
+    assert main(["compress", "--json", "--sparsity", "0.5", "--bits", "6", "--seed", "4"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["plan"]["sparsity"], report["plan"]["bits"], report["plan"]["seed"]) == (0.5, 6, 4)
+    assert set(report["stages"][0]) == {"name", "accuracy", "parameters", "nonzeros", "bytes", "multiply_adds"}
+
+
+def test_out_gets_the_models_the_report_and_a_picture(quick, capsys, tmp_path, monkeypatch):
+    import refcompress.sweep
+
+    monkeypatch.setattr(
+        refcompress.sweep.sweep, "__kwdefaults__", {**refcompress.sweep.sweep.__kwdefaults__, "sparsities": (0.0, 0.5)}
+    )
+    out = tmp_path / "new" / "folder"
+    assert main(["compress", "--out", str(out)]) == 0
+    stages = ("teacher", "student", "pruned", "quantized")
+    models = {f"{stage}{ending}" for stage in stages for ending in (".npz", ".safetensors")}
+    assert {p.name for p in out.iterdir()} == {*models, "report.json", "frontier.png"}
+    assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    report = json.loads((out / "report.json").read_text())
+    sizes = {s["name"]: s["bytes"] for s in report["stages"]}
+    assert all((out / f"{name}.safetensors").stat().st_size == size for name, size in sizes.items())
+    assert load_model(out / "quantized.npz").bits == 8
+
+
+def test_own_data_are_compressed(quick, capsys, tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(60, 3))
+    y = (x[:, 0] > 0).astype(int)
+    path = tmp_path / "own.csv"
+    path.write_text("a,b,c,kind\n" + "".join(f"{r[0]},{r[1]},{r[2]},{'yn'[k]}\n" for r, k in zip(x, y, strict=True)))
+    assert main(["compress", "--data", str(path), "--label", "kind"]) == 0
+    assert "quantized" in capsys.readouterr().out
+
+
+def test_p_and_k_and_sizes_are_taken(quick, capsys):
+    assert main(["compress", "--json", "--p", "5", "--k", "50", "--teacher", "9", "7", "--student", "5"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["plan"]["teacher_hidden"] == [9, 7]
+    assert report["stages"][0]["parameters"] == 64 * 9 + 9 + 9 * 7 + 7 + 7 * 10 + 10
+    assert report["stages"][3]["multiply_adds"] <= 50
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sparsity", "1.5"], "sparsity is 1.5: it must be from 0.0 to 1.0"),
+        (["--bits", "1"], "bits is 1: it must be from 2 to 32"),
+        (["--k", "100000"], "k is 100000: it must be from 0 to 444"),
+        (["--k", "-1"], "k is -1: it must be at least 0"),
+        (["--teacher", "0"], "teacher_hidden is 0: it must be at least 1"),
+        (["--seed", "-1"], "seed is -1: it must be at least 0"),
+        (["--label-weight", "2"], "label_weight is 2.0: it must be from 0.0 to 1.0"),
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["--bits", "32"], "past int32"),
+        (["--sparsity", "x"], "argument --sparsity: invalid float value: 'x'"),
+        (["--sparsity", "0.5", "--k", "3"], "not allowed with argument"),
+    ],
+)
+def test_a_user_s_mistake_is_one_line_and_exit_status_2(quick, capsys, options, message):
+    try:
+        status = main(["compress", *options])
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    error = capsys.readouterr().err
+    assert message in error.splitlines()[-1]
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_cannot_be_made_is_a_user_s_mistake(quick, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(["compress", "--out", str(tmp_path / "file")]) == 2
+    assert "file" in capsys.readouterr().err
+
+
+def test_nothing_but_findings_goes_to_standard_output_and_nothing_to_error_in_a_pipe(tmp_path):
+    command = [sys.executable, "-m", "refcompress", "compress", "--json", "--teacher", "4", "--student", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr == ""
+    assert len(json.loads(done.stdout)["stages"]) == 4

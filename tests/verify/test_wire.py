@@ -1,0 +1,110 @@
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from refcompress.verify.wire import decode, encode
+
+DTYPES = [
+    "bool",
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
+]
+SHAPES = [(), (0,), (1,), (3,), (2, 0), (2, 3), (1, 2, 1)]
+
+
+def dtype_of(name):
+    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
+
+
+@st.composite
+def arrays_of_any_bits(draw):
+    dtype, shape = dtype_of(draw(st.sampled_from(DTYPES))), draw(st.sampled_from(SHAPES))
+    size = int(np.prod(shape)) * dtype.itemsize
+    raw = draw(st.binary(min_size=size, max_size=size))
+    if dtype.kind == "b":
+        raw = bytes(b & 1 for b in raw)
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def through_json(value):
+    return decode(json.loads(json.dumps(encode(value), allow_nan=False)))
+
+
+@given(arrays_of_any_bits())
+@example(np.array([0x7FC1, 0xFF81, 0x8000], np.uint16).view(ml_dtypes.bfloat16))
+@example(np.array([0x7FF0000000000001, 0xFFF8000000000123], np.uint64).view(np.float64))
+def test_every_array_comes_back_bit_for_bit(array):
+    back = through_json(array)
+    assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
+
+
+@given(arrays_of_any_bits())
+def test_values_alone_give_the_same_numbers(array):
+    written = encode(array)
+    del written["bits"]
+    back = decode(json.loads(json.dumps(written)))
+    assert (back.dtype, back.shape) == (array.dtype, array.shape)
+    assert [repr(float(v)) for v in back.flat] == [repr(float(v)) for v in array.flat]
+
+
+@given(st.lists(st.floats(width=32), max_size=4))
+def test_byte_order_and_strides_do_not_show(values):
+    array = np.array(values, np.float32)
+    assert encode(array.astype(">f4")) == encode(array)
+    assert encode(np.repeat(array, 2)[::2]) == encode(array)
+
+
+def test_lists_tuples_and_plain_values_keep_their_form():
+    value = ([np.array([1, 2], np.int8)], [np.float32(0.5)], 3, None, "word", True)
+    back = through_json(value)
+    assert back[0][0].tolist() == [1, 2]
+    assert back[1][0].dtype == np.float32
+    assert back[2:] == [3, None, "word", True]
+
+
+def test_infinities_and_nan_are_words():
+    assert encode(np.array([np.inf, -np.inf, np.nan], np.float16))["values"] == ["inf", "-inf", "nan"]
+    assert [encode(v) for v in (float("inf"), float("nan"), 0.5)] == ["inf", "nan", 0.5]
+
+
+def test_an_element_is_written_with_all_its_digits():
+    assert encode(np.array([1], np.int16))["bits"] == ["0001"]
+
+
+@pytest.mark.parametrize("value", [np.array(["a"]), np.array([1j]), np.array([None]), np.array([1], "M8[s]")])
+def test_arrays_of_other_things_are_not_written(value):
+    with pytest.raises(TypeError, match="cannot be written"):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        ({}, "needs dtype, shape and bits or values: got nothing"),
+        ({"dtype": "int8", "shape": [1]}, "needs dtype, shape and bits or values: got dtype, shape"),
+        ({"dtype": "int8", "shape": [2], "values": [1]}, r"shape \(2,\) has 1 elements"),
+        ({"dtype": "int8", "shape": [-1, -1], "values": [1]}, r"shape \(-1, -1\) has 1 elements"),
+        ({"dtype": "int8", "shape": "x", "values": [1]}, "cannot be read"),
+        ({"dtype": "int8", "shape": [1], "values": [300]}, "cannot be read"),
+        ({"dtype": "int8", "shape": [1], "values": [0.5]}, r"0\.5 is no int8"),
+        ({"dtype": "bool", "shape": [1], "values": [2]}, "2 is no bool"),
+        ({"dtype": "int8", "shape": [1], "values": ["nan"]}, "cannot be read"),
+        ({"dtype": "int8", "shape": [1], "values": [None]}, "cannot be read"),
+        ({"dtype": "int8", "shape": [1], "bits": ["100"]}, "100 is no int8"),
+        ({"dtype": "int8", "shape": [1], "bits": ["-1"]}, "-1 is no int8"),
+        ({"dtype": "bool", "shape": [1], "bits": ["02"]}, "02 is no bool"),
+        ({"dtype": "int8", "shape": [1], "bits": ["zz"]}, "cannot be read"),
+        ({"dtype": "int8", "shape": [1], "bits": [7]}, "cannot be read"),
+        ({"dtype": "float31", "shape": [1], "bits": ["00"]}, "dtype is 'float31'"),
+        ({"dtype": "object", "shape": [1], "bits": ["00"]}, "dtype is 'object'"),
+        ({"dtype": "complex64", "shape": [1], "bits": ["00"]}, "dtype is 'complex64'"),
+        ({"dtype": 5, "shape": [1], "bits": ["00"]}, "dtype is 5"),
+    ],
+)
+def test_what_is_no_array_is_refused(wire, message):
+    with pytest.raises(ValueError, match=message):
+        decode(wire)
