@@ -253,6 +253,8 @@ def train(
     with np.errstate(all="ignore"):  # an overflow shows itself in the loss
         inputs = _inputs(model, x, objective, work)
         kept, held = _split(generator, len(inputs), validation)
+        if patience is not None and not len(held):
+            raise ValueError(f"patience is {patience}: validation = {validation} holds out none of {len(inputs)} rows")
         task = _Task(model, inputs, objective, optimizer, mask, kept, held, batch_size)
         p = _flat(model.sizes, work, (*model.weights, *model.biases))
         if mask is not None:
@@ -386,11 +388,9 @@ def _check_settings(optimizer: Any, objective: Any, patience: Any, validation: A
     if not callable(objective):
         raise TypeError(f"objective is {objective!r}: it must be a function of the output and the rows")
     arguments.boolean(progress, "progress")
-    share = arguments.real_number(validation, "validation", 0, 1)
+    arguments.real_number(validation, "validation", 0, 1)
     if patience is not None:
         arguments.integer(patience, "patience", 1)
-        if share == 0:
-            raise ValueError(f"patience is {patience}: an early stop needs a validation above 0")
 
 
 def _inputs(model: MLP, x: npt.ArrayLike, objective: Objective, dtype: np.dtype[Any]) -> Array:
@@ -415,8 +415,11 @@ def _mask(model: MLP, masks: Sequence[npt.ArrayLike]) -> Array:
     for i, (view, value, w) in enumerate(zip(whole.weights, masks, model.weights, strict=True)):
         mask = arguments.any_array(value, f"masks[{i}]")
         arguments.same_shape(mask, w, f"masks[{i}]", f"weights[{i}]")
-        if mask.dtype != bool and not (arguments.is_integer(mask.dtype) and np.isin(mask, (0, 1)).all()):
+        if mask.dtype != bool and not arguments.is_integer(mask.dtype):
             raise TypeError(f"masks[{i}] has dtype {mask.dtype}: it must hold True and False, or 1 and 0")
+        if (mask > 1).any() or (mask < 0).any():
+            flags = (mask > 1) | (mask < 0)
+            arguments.refuse_element(f"masks[{i}]", mask, flags, "a mask holds True and False, or 1 and 0")
         view[...] = mask
     return whole.vector
 

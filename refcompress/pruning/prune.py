@@ -122,7 +122,6 @@ def restore(values: npt.ArrayLike, indices: npt.ArrayLike, shape: Sequence[int])
         arguments.refuse_element(
             "indices", places, outside, f"it must be at least 0 and below {size}, for shape {dims}"
         )
-    places = places.astype(np.int64)
     _refuse_repeated(places, size)
     flat = np.zeros(size, kept.dtype)
     flat[places] = kept

@@ -149,13 +149,17 @@ def _mask_long(x: Array, k: int, direction: int) -> Array:
     blocks = [slice(start, start + BLOCK) for start in range(0, x.size, BLOCK)]
     for block in blocks:
         np.greater_equal(magnitudes(x[block]), threshold, out=mask[block])
-    surplus = np.count_nonzero(mask) - k
+    surplus = int(np.count_nonzero(mask)) - k
     for block in blocks[::direction]:
         if surplus == 0:
             break
-        ties = np.flatnonzero(magnitudes(x[block]) == threshold)[::direction][:surplus]
-        mask[block][ties] = False
-        surplus -= ties.size
+        tie = magnitudes(x[block]) == threshold
+        found = int(np.count_nonzero(tie))
+        if found > surplus:
+            tie[np.flatnonzero(tie)[::direction][surplus:]] = False  # these stay
+            found = surplus
+        mask[block] ^= tie
+        surplus -= found
     return mask
 
 
@@ -173,9 +177,9 @@ def _kth_of_long(x: Array, k: int) -> int:
     sample misled and everything is partitioned.
     """
     low, high = _bounds(x, k)
-    kth = _kth_between(x, k, low, high)
+    kth = _kth_between(x, k, low, high) if low < high else None
     for bound in (low, high):
-        if kth is None and _count_above(x, bound) < k <= _count_above(x, bound - 1):
+        if kth is None and _is_kth(x, k, bound):
             kth = bound
     if kth is None:
         kth = int(_kth_largest(magnitudes(x).astype(RANKED[x.dtype.itemsize], copy=False), k))
@@ -206,8 +210,12 @@ def _kth_between(x: Array, k: int, low: int, high: int) -> int | None:
     return int(_kth_largest(near[:end], k - above)) if above < k <= above + end else None
 
 
-def _count_above(x: Array, bound: int) -> int:
-    return sum(int(np.count_nonzero(block > bound)) for block in _blocks(x))
+def _is_kth(x: Array, k: int, value: int) -> bool:
+    above = at_least = 0
+    for block in _blocks(x):
+        above += int(np.count_nonzero(block > value))
+        at_least += int(np.count_nonzero(block >= value))
+    return above < k <= at_least
 
 
 def _blocks(x: Array) -> Iterator[Array]:

@@ -141,7 +141,12 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
     if not found:
         found = _inside(singles, _places(operation, settings, judged), judged)
     if not found:
-        found = [*_partial(singles, judged), *_location(_places(operation, settings, judged), judged)]
+        partial, location = _partial(singles, judged), _location(_places(operation, settings, judged), judged)
+        failed = sum(e.failed for e in judged)
+        right = sum(e.size for e in judged) - failed
+        # a rival that explains less than half of the differences is a worse lead than their place
+        lead = all(2 * (p.explained - right) >= failed for p in partial)
+        found = [*partial, *location] if lead else [*location, *partial]
     return [*statements, *found[:MOST_STATEMENTS]]
 
 

@@ -1,7 +1,7 @@
 """How the arrays of a call lie in memory, and how they are handed to a framework."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,8 @@ def _to_array(answer: Any, arrays: str) -> tuple[Array | None, str | None]:
     if isinstance(answer, np.ma.MaskedArray):
         return np.asarray(answer.data), "returns a masked array: its data was read, whatever the mask says"
     module = type(answer).__module__.split(".")[0].replace("jaxlib", "jax")
-    remark = None if module in ("numpy", arrays) else f"returns a {module} array: it was read as a NumPy array"
+    what = f"a {module} {type(answer).__name__}"
+    remark = None if module in ("numpy", arrays) else f"returns {what}: it was read as a NumPy array"
     if module == "torch" and hasattr(answer, "detach"):
         return _from_torch(answer), remark
     if hasattr(answer, "__array__"):
@@ -195,6 +196,7 @@ def _numbers(array: Array) -> Array | NoArray:
     if all(isinstance(v, int | np.integer) and -(2**63) <= v < 2**63 for v in items):
         return array.astype(np.int64)
     if all(isinstance(v, int | float | np.number) for v in items):
-        return array.astype(np.float64)
+        with suppress(OverflowError):
+            return array.astype(np.float64)
     kinds = sorted({type(item).__name__ for item in items})
     return NoArray(f"an array of objects ({', '.join(kinds[:3])})")

@@ -252,7 +252,7 @@ def distinct(remarks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _case_lines(cases: tuple[CaseCount, ...]) -> list[str]:
-    width = max((len(case.name) for case in cases), default=0)
+    width = max((len(case.name) for case in cases if case.exercised), default=0)
     return [
         f"  {case.name.ljust(width)}  {case.exercised:>9,}" + (f"  {case.failed:,} wrong" if case.failed else "")
         for case in cases

@@ -149,7 +149,7 @@ def test_adam_follows_its_algorithm_within_its_bound(steps, lr, epsilon):
 def test_the_first_step_of_adam_is_lr_whatever_the_gradient():
     optimizer, w = Adam(lr=0.5, epsilon=1e-300), np.zeros(4)
     assert optimizer.step(w, np.array([1e-6, -4.0, 1e6, 0.0]), optimizer.initial_state(w))[0].tolist() == [
-        pytest.approx(-0.5, rel=2**-50),  # some roundings of 2^-53 each
+        pytest.approx(-0.5, rel=2**-50),  # six roundings of 2^-53 each
         pytest.approx(0.5, rel=2**-50),
         pytest.approx(-0.5, rel=2**-50),
         0.0,

@@ -96,7 +96,7 @@ def test_all_short_arrays_of_few_values_with_all_k(ties):
                 assert top_k_mask(np.array(x, np.float64), k, ties=ties).tolist() == expected_mask(x, k, ties)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     x=arrays(dtypes=[np.dtype(np.int8), np.dtype(np.uint64), np.dtype(np.float32)], min_dims=1, max_dims=2, max_side=9),
     block=st.integers(1, 5),
@@ -121,7 +121,7 @@ def test_all_short_arrays_with_all_k_where_the_sample_is_too_small_to_be_right(m
     for name, value in zip(("BLOCK", "SAMPLE", "MARGIN"), (1, *sampling), strict=True):
         monkeypatch.setattr(selection, name, value)
     for n in range(2, 6):
-        for x in itertools.product([0, -1, 1, 2], repeat=n):
+        for x in itertools.product([0, -1, 2], repeat=n):
             for k in range(1, n):
                 assert top_k_mask(np.array(x, np.int8), k).tolist() == expected_mask(x, k)
 
@@ -198,9 +198,14 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@given(x=arrays(dtypes=NUMPY_FLOATS + INTEGERS, min_dims=1), ties=st.sampled_from(RULES), data=st.data())
-def test_the_layout_in_memory_does_not_matter(layout, x, ties, data):
+@settings(max_examples=200)
+@given(
+    x=arrays(dtypes=NUMPY_FLOATS + INTEGERS, min_dims=1),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    ties=st.sampled_from(RULES),
+    data=st.data(),
+)
+def test_the_layout_in_memory_does_not_matter(x, layout, ties, data):
     k = data.draw(counts(x.size), label="k")
     axis = data.draw(st.integers(0, x.ndim - 1), label="axis")
     other = LAYOUTS[layout](x)

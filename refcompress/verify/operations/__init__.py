@@ -1,7 +1,7 @@
 """All operations by name, in the order of the contract."""
 
 from refcompress.verify.operation import Operation
-from refcompress.verify.operations.fixed_point import QUANTIZE
+from refcompress.verify.operations.fixed_point import DEQUANTIZE, FRACTION_BITS, QUANTIZE
 from refcompress.verify.operations.losses import MSE_GRADIENT, MSE_LOSS
 from refcompress.verify.operations.network import MLP_FORWARD, MLP_GRADIENTS
 from refcompress.verify.operations.prune import PRUNE
@@ -12,6 +12,8 @@ OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
         QUANTIZE,
+        DEQUANTIZE,
+        FRACTION_BITS,
         TOP_K_MASK,
         SPARSIFY,
         PRUNE,

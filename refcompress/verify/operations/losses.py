@@ -41,8 +41,20 @@ def _loss(args: Arguments, settings: Settings) -> Any:
     return np.float64(mse_loss(*wide(args), reduction=settings["reduction"]))
 
 
+def _rival_loss(args: Arguments, settings: Settings) -> Any:
+    return np.float64(mse_loss(*wide(args), reduction=_possible(args, settings)))
+
+
+def _possible(args: Arguments, settings: Settings) -> str:
+    """Return the reduction, or the sum where a mean is over nothing: what a rival may give there is 0."""
+    shape = args[0].shape
+    none = 0 in shape or not shape
+    return "sum" if none else str(settings["reduction"])
+
+
 def _loss_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
-    return np.float64(mse_loss_bound(*wide(args), reduction=settings["reduction"], precision=precision_of(dtype)))
+    reduction, precision = _possible(args, settings), precision_of(dtype)
+    return np.float64(mse_loss_bound(*wide(args), reduction=reduction, precision=precision))
 
 
 def _loss_bound(args: Arguments, settings: Settings) -> Any:
@@ -57,8 +69,12 @@ def _gradient(args: Arguments, settings: Settings) -> Any:
     return in_dtype(_exact_gradient(args, settings), settings)
 
 
+def _rival_gradient(args: Arguments, settings: Settings) -> Array:
+    return mse_gradient(*wide(args), reduction=_possible(args, settings))
+
+
 def _gradient_bound_in(args: Arguments, dtype: str, settings: Settings) -> Array:
-    return mse_gradient_bound(*wide(args), reduction=settings["reduction"], precision=precision_of(dtype))
+    return mse_gradient_bound(*wide(args), reduction=_possible(args, settings), precision=precision_of(dtype))
 
 
 def _gradient_bound(args: Arguments, settings: Settings) -> Any:
@@ -246,7 +262,7 @@ def _huber(d: Array) -> Array:
 def _softmax(z: Array) -> Array:
     if z.ndim == 0:
         return np.ones(())
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
@@ -255,7 +271,7 @@ def _root(args: Arguments, settings: Settings) -> Any:
 
 
 def _every_pair(student: Array, teacher: Array) -> Any:
-    return np.mean((student.reshape(-1, 1) - teacher.reshape(-1)) ** 2) * student.size
+    return np.sum((student.reshape(-1, 1) - teacher.reshape(-1)) ** 2) / max(student.size, 1)
 
 
 def _expanded(args: Arguments, settings: Settings) -> Any:
@@ -350,11 +366,6 @@ LOSS_FAULTS = (
         "takes the softmax of both first",
         *_plain(_of_both(lambda s, t: np.sum((_softmax(s) - _softmax(t)) ** 2))),
     ),
-    Fault(
-        "relative",
-        "divides by the squares of the teacher",
-        *_plain(_of_both(lambda s, t: np.sum((s - t) ** 2) / np.sum(t * t))),
-    ),
     Fault("capped", "cuts the loss off at 1", *_plain(lambda args, settings: np.minimum(_loss(args, settings), 1.0))),
     Fault(
         "last_row_left_out",
@@ -369,7 +380,7 @@ LOSS_FAULTS = (
     Fault(
         "divided_by_last",
         "divides by the last dimension alone",
-        *_plain(lambda args, s: _loss(args, {**s, "reduction": "sum"}) / _last(args[0].shape)),
+        *_plain(lambda args, s: _loss(args, {**s, "reduction": "sum"}) / max(1, _last(args[0].shape))),
     ),
     Fault(
         "divided_twice",
@@ -379,7 +390,7 @@ LOSS_FAULTS = (
     Fault(
         "batch_divided_again",
         "divides by the first dimension once more",
-        *_plain(_scaled_by(_loss, lambda shape, s: 1 / _first(shape))),
+        *_plain(_scaled_by(_loss, lambda shape, s: 1 / max(1, _first(shape)))),
     ),
     Fault(
         "one_less",
@@ -437,7 +448,7 @@ MSE_REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
     ("student[0] = nan", lambda s: _pair([np.nan, 1.0], [1.0, 1.0], s)),
 )
 
-MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean"}, {"reduction": "sum"}, {"dtype": "float64"})
+MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean", "dtype": "float64"})
 
 
 def _where(test: Callable[[Array, Array], Array]) -> Callable[[Arguments, Any, Settings], list[Array]]:
@@ -459,6 +470,7 @@ MSE_LOSS = Operation(
     result="a number",
     parts=("the loss",),
     answer=_loss,
+    rival_answer=_rival_loss,
     cases=_cases(LOSS_KILLS),
     strategy=_search,
     laws=(
@@ -547,12 +559,12 @@ GRADIENT_FAULTS = (
     Fault(
         "difference_per_example",
         "divides the difference by the first dimension, without the factor 2",
-        *_plain(_from_difference(lambda d, s: d / _first(d.shape))),
+        *_plain(_from_difference(lambda d, s: d / max(1, _first(d.shape)))),
     ),
     Fault(
         "divided_by_last",
         "divides by the last dimension alone",
-        *_plain(_from_difference(lambda d, s: 2 * d / _last(d.shape))),
+        *_plain(_from_difference(lambda d, s: 2 * d / max(1, _last(d.shape)))),
     ),
     Fault(
         "divided_twice",
@@ -560,7 +572,9 @@ GRADIENT_FAULTS = (
         *_times(lambda shape, s: 1 / _count(shape, s)),
     ),
     Fault(
-        "batch_divided_again", "divides by the first dimension once more", *_times(lambda shape, s: 1 / _first(shape))
+        "batch_divided_again",
+        "divides by the first dimension once more",
+        *_times(lambda shape, s: 1 / max(1, _first(shape))),
     ),
     Fault(
         "batch_not_divided",
@@ -622,7 +636,9 @@ GRADIENT_FAULTS = (
     Fault(
         "rows_added", "gives every example the gradient of the whole batch", *_over_rows(lambda d: np.sum(d, axis=0))
     ),
-    Fault("first_row", "gives every example the gradient of the first one", *_over_rows(lambda d: d[0])),
+    Fault(
+        "first_row", "gives every example the gradient of the first one", *_over_rows(lambda d: d[0] if len(d) else 0.0)
+    ),
     Fault(
         "softmax_first", "takes the softmax of both first", *_plain(_from_both(lambda s, t: _softmax(s) - _softmax(t)))
     ),
@@ -642,7 +658,7 @@ GRADIENT_FAULTS = (
     Fault(
         "normalized",
         "divides the gradient by its norm",
-        *_plain(_from_difference(lambda d, s: d / np.linalg.norm(d.reshape(-1)))),
+        *_plain(_from_difference(lambda d, s: d / (np.linalg.norm(d.reshape(-1)) or 1.0))),
     ),
     Fault(
         "small_dropped",
@@ -693,6 +709,7 @@ MSE_GRADIENT = Operation(
     result="floats of the shape of student",
     parts=("the gradient",),
     answer=_gradient,
+    rival_answer=_rival_gradient,
     cases=_cases(GRADIENT_KILLS),
     strategy=_search,
     laws=(

@@ -153,6 +153,7 @@ def _zero_weights(settings: Settings) -> Iterator[Arguments]:
         yield _cast(([a * 0 if i in zeros else a for i, a in enumerate(wide((w,))[0])], b, x, target), settings)
     yield _cast((w, b, np.zeros((3, 2)), target), settings)
     yield _cast((w, [np.zeros(3), np.zeros(2)], x, target), settings)
+    yield _cast((w, [np.zeros(3), np.zeros(2)], np.zeros((3, 2)), target), settings)
 
 
 def _same_rows(settings: Settings) -> Iterator[Arguments]:
@@ -453,14 +454,14 @@ MLP_FORWARD = Operation(
     faults=(*FORWARD_FAULTS, *low_precision_faults(_exact_output, _output_bound_in)),
     regions=FORMS,
     bound=_output_bound,
-    typical=({}, {"activation": "tanh"}, {"activation": "identity"}, {"dtype": "float64"}),
+    typical=({}, {"activation": "tanh", "dtype": "float64"}),
     by_hand=_output_by_hand,
     rejects=tuple((name, lambda s, make=make: make(s)[:3]) for name, make in REJECTS),
 )
 
 MLP_GRADIENTS = Operation(
     name="mlp_gradients",
-    formula="dW_i = h_i^T dz_i, db_i = sum dz_i; dz = 2 (z - target) / N at the last layer, dz_(i+1) W^T activation'(z) below",
+    formula="dW_i = h_i^T dz_i, db_i = sum dz_i, dz_(i-1) = dz_i W_i^T activation'(z_(i-1))",
     summary="the gradients of the mean squared error of a multilayer perceptron, by the chain rule",
     inputs=(*INPUTS, Input("target", "floats", "(n, outputs)")),
     settings=(ACTIVATION_SETTING, REDUCTION_SETTING, FLOAT_DTYPE, CHECK_DTYPE),
@@ -482,11 +483,6 @@ MLP_GRADIENTS = Operation(
     faults=(*GRADIENT_FAULTS, *low_precision_faults(_exact_gradients, _gradients_bound_in)),
     regions=(*REGIONS, *FORMS),
     bound=_gradients_bound,
-    typical=(
-        {},
-        {"activation": "tanh"},
-        {"activation": "identity", "reduction": "sum"},
-        {"dtype": "float64", "reduction": "batch_mean"},
-    ),
+    typical=({}, {"activation": "tanh", "reduction": "sum", "dtype": "float64"}),
     rejects=GRADIENTS_REJECTS,
 )

@@ -155,6 +155,7 @@ PRUNE_FAULTS = (
     Fault(
         "indices_ranked", "lists the values in order and the indices by magnitude: they do not pair", _indices_ranked
     ),
+    Fault("swapped", "gives the indices first and the values second", lambda args, s: _prune(args, s)[::-1]),
     Fault("in_columns", "flattens x in Fortran order: down the columns", _in_columns),
     Fault("column_numbers", "numbers the places down the columns (Fortran order)", _relabelled(_column_number)),
     Fault("place_in_row", "gives the places within the rows instead of in x flat", _relabelled(_place_in_row)),
@@ -223,6 +224,13 @@ def _at_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
     return [at_the_threshold(*args, settings).reshape(-1)[expected[1]]] * 2
 
 
+def _cut_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
+    """Flag whole listings where some of the entries at the threshold stay and some go: others move what follows."""
+    tied = at_the_threshold(*args, settings).reshape(-1)
+    stay = np.count_nonzero(tied[expected[1]])
+    return [np.full(expected[1].shape, 0 < stay < np.count_nonzero(tied))] * 2
+
+
 def _equal_kept(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
     _, group, counts = np.unique(magnitude(expected[0]), return_inverse=True, return_counts=True)
     return [counts[group] > 1] * 2
@@ -271,6 +279,7 @@ PRUNE = Operation(
     faults=PRUNE_FAULTS,
     regions=(
         Region("ties", "among equal magnitudes at the threshold", _at_ties),
+        Region("cut_ties", "where some of the equal magnitudes at the threshold stay and some go", _cut_ties),
         Region("equal_kept", "among kept entries of equal magnitude", _equal_kept),
         _region("zeros", "where the value is zero", lambda v: v == 0),
         _region("negative", "where the value is negative", lambda v: v < 0),

@@ -19,10 +19,11 @@ Answer = Callable[[Arguments, Settings], Any]
 
 
 def _ranged(value: Array, settings: Settings) -> Array:
-    """Bring floats that hold integers into range; without a range, convert them to int64 as a processor does."""
+    """Bring floats that hold integers into range; what has no code becomes what a processor's conversion leaves."""
     if settings["bits"] is None:
         return np.where((value >= -(2.0**63)) & (value < 2.0**63), value, float(INT64_MIN))
     low, high = limits(settings)
+    value = np.where(np.isnan(value), 0.0 if settings["bits"] < 32 else low, value)
     if settings["overflow"] == "wrap":
         value = np.where(np.isfinite(value), value, 0.0)
     return OVERFLOW[settings["overflow"]](value, low, high)
@@ -111,6 +112,11 @@ def _subnormals_flushed(args: Arguments, settings: Settings) -> Any:
     return _scaled(np.ldexp)((np.where(np.abs(wide) < normal, 0.0, wide), p), settings)
 
 
+def _bytes_swapped(args: Arguments, settings: Settings) -> Any:
+    with np.errstate(invalid="ignore"):
+        return _scaled(np.ldexp)((args[0].byteswap(), args[1]), settings)
+
+
 def _x_clipped(args: Arguments, settings: Settings) -> Any:
     if settings["bits"] is None:
         return quantized(args, settings)
@@ -144,6 +150,13 @@ def _rounded_twice(bits: int) -> Answer:
         return _ranged(_rounded(once, settings), settings)
 
     return answer
+
+
+def _near_ties_to_even(v: Array) -> Array:
+    magnitude = np.abs(v)
+    whole = np.floor(magnitude)
+    up = np.where(np.abs(magnitude - whole - 0.5) <= 1e-5, whole % 2 == 1, magnitude - whole > 0.5)
+    return np.asarray(np.copysign(whole + up, v))
 
 
 def _magnitude_plus_half(v: Array) -> Array:
@@ -206,6 +219,7 @@ FAULTS = (
     Fault("product_in_float16", "computes x * 2^p in float16", _scaled(_in_dtype("float16"))),
     Fault("product_in_bfloat16", "computes x * 2^p in bfloat16", _scaled(_in_dtype("bfloat16"))),
     Fault("product_in_float32", "computes x * 2^p in float32", _scaled(_in_dtype("float32"))),
+    Fault("bytes_swapped", "reads the bytes of x in the wrong order", _bytes_swapped),
     Fault("x_in_float16", "takes x in as float16", _scaled(_in_dtype("float16", x_only=True))),
     Fault("x_truncated", "makes x an integer before it is scaled", _scaled(lambda x, p: np.ldexp(np.trunc(x), p))),
     Fault("x_rounded", "rounds x before it is scaled", _scaled(lambda x, p: np.ldexp(np.rint(x), p))),
@@ -240,6 +254,11 @@ FAULTS = (
         "epsilon_shrinks",
         "brings v 1e-6 nearer to 0 before it rounds",
         _before_rounding(lambda v: v - np.sign(v) * 1e-6),
+    ),
+    Fault(
+        "tie_tolerance",
+        "takes what lies within 1e-5 of a tie for a tie, and rounds it to even",
+        _whole(_near_ties_to_even),
     ),
     Fault("not_rounded", "does not round: it returns x * 2^p", lambda args, settings: _ranged(product(args), settings)),
     Fault("fake_quantized", "returns Q(x) * 2^-p instead of the codes", _step_back),

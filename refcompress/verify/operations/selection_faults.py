@@ -109,7 +109,9 @@ def _close_is_tie(x: Array, k: int, settings: Settings) -> Array:
         return np.zeros(x.shape, np.bool_)
     m = magnitude(x)
     t = _kth(m, k)
-    close = (m == t) | (np.abs(m - t) <= 1e-8 + 1e-5 * t)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(m - t)
+    close = (m == t) | (np.isfinite(t) & (apart <= 1e-8 + 1e-5 * t))
     return first_by(np.where(close, 1, np.where(m > t, 0, 2)), k, settings)
 
 

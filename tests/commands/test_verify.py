@@ -1,0 +1,196 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from verify.toys import SCALE
+
+from refcompress.cli import main
+from refcompress.verify.operations import OPERATIONS
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import os, subprocess, sys, time
+
+def twice(x):
+    return x * 2
+
+def thrice(x):
+    return 3 * x
+
+def doubles_what_is_large(x):
+    print("hello")
+    return [float(v) * (4 if v > 2 else 2) for v in x.flat] if x.ndim == 1 else 2 * x
+
+def needs_two(x, y):
+    return x
+
+def waits_here(x, p):
+    with open("processes", "a") as file:
+        file.write(f"{os.getpid()} {subprocess.Popen(['sleep', '300']).pid}\\n")
+    time.sleep(300)
+
+def quantize_half_away(x, p):
+    import numpy as np
+    v = np.ldexp(x.astype(np.float64), p)
+    return np.clip(np.trunc(v + np.copysign(0.5, v)), -128, 127).astype(int)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "scale", SCALE)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(CODE)
+    (tmp_path / "dies.py").write_text("import os; os._exit(9)")
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    status = main(["verify", *arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_one_that_agrees_gives_status_0(capsys):
+    status, out, err = run(capsys, "scale", "mine:twice", "--examples", "20")
+    assert status == 0
+    assert out.startswith("mine:twice agrees with scale\n")
+    assert err == ""
+
+
+def test_one_that_differs_gives_status_1_and_the_rule_that_it_follows(capsys):
+    status, out, err = run(capsys, "scale", "mine.py:thrice", "--examples", "20")
+    assert status == 1
+    assert out.startswith("mine.py:thrice differs from scale\n")
+    assert "it multiplies by 3; agrees with step=3 on all" in out
+    assert err == ""
+
+
+def test_settings_choose_the_rule_to_test_against(capsys):
+    status, out, _ = run(capsys, "scale", "mine:thrice", "--set", "step=3", "--set", "dtype=bfloat16", "--seed", "4")
+    assert status == 0
+    assert "step=3 dtype=bfloat16" in out
+    assert "seed 4" in out
+
+
+def test_the_same_seed_gives_the_same_bytes(capsys):
+    arguments = ("scale", "mine:doubles_what_is_large", "--seed", "3", "--examples", "50")
+    first = run(capsys, *arguments)
+    assert first == run(capsys, *arguments)
+    assert first[0] == 1
+    assert "prints to standard output: 'hello'" in first[1]
+
+
+def test_the_json_is_one_object_of_the_documented_form(capsys):
+    status, out, err = run(capsys, "scale", "mine:thrice", "--json", "--examples", "20")
+    written = json.loads(out)
+    assert (status, err) == (1, "")
+    assert (written["operation"], written["verdict"], written["examples"]) == ("scale", "differs", 20)
+    assert written["diagnosis"][0]["settings"] == {"step": 3}
+    assert written["counterexample"]["inputs"]["x"]["dtype"] == "float32"
+
+
+UNRUNNABLE = [
+    (("scal", "mine:twice"), "operation is 'scal': it must be one of quantize, "),
+    (("scale", "mine"), "candidate is 'mine': it must be module:function or file.py:function"),
+    (("scale", "missing:f"), "there is no module missing"),
+    (("scale", "missing.py:f"), "there is no file missing.py"),
+    (("scale", "mine:missing"), "mine has no missing"),
+    (("scale", "mine:needs_two"), "mine.needs_two takes (x, y): it must take (x)"),
+    (("scale", "dies:f"), "dies:f ended its process at import: exit status 9"),
+    (("scale", "mine:twice", "--set", "step=9"), "step is '9': it must be one of none, 1 to 5"),
+    (("scale", "mine:twice", "--set", "stop=1"), "scale has no setting 'stop': it has step, dtype, check_dtype"),
+    (("scale", "mine:twice", "--examples", "-1"), "--examples is -1: it must be at least 0"),
+    (("scale", "mine:twice", "--seed", "-1"), "--seed is -1: it must be at least 0"),
+    (("scale", "mine:twice", "--timeout", "0"), "--timeout is 0.0: it must be above 0"),
+    (("scale", "mine:twice", "--timeout", "nan"), "--timeout is nan: it must be above 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), UNRUNNABLE)
+def test_what_cannot_be_run_gives_status_2_and_one_line(capsys, arguments, message):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"refcompress verify: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        (("scale", "missing:f", "--set", "step=3"), {"step": 3, "dtype": "float32", "check_dtype": False}),
+        (("scale", "mine:twice", "--set", "step=9"), {"step": 2, "dtype": "float32", "check_dtype": False}),
+        (("scal", "mine:twice"), {}),
+    ],
+)
+def test_what_cannot_be_run_gives_an_error_as_json_too(capsys, arguments, settings):
+    status, out, err = run(capsys, *arguments, "--json", "--seed", "2")
+    written = json.loads(out)
+    assert status == 2
+    assert written["verdict"] == "error"
+    assert written["error"] == err.removeprefix("refcompress verify: ").strip()
+    assert (written["operation"], written["settings"], written["seed"]) == (arguments[0], settings, 2)
+    assert (written["cases"], written["counterexample"], written["diagnosis"]) == ([], None, [])
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "refcompress", "verify", *arguments]
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.usefixtures("environment")
+def test_in_a_shell_the_report_goes_to_standard_output_and_its_reader_may_stop():
+    arguments = ["quantize", "mine.py:quantize_half_away", "--set", "bits=8", "--examples", "20"]
+    whole = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    assert (whole.returncode, whole.stderr) == (1, "")
+    assert "it rounds halves away from zero; agrees with rounding=half_away on all " in whole.stdout
+    assert "\x1b" not in whole.stdout
+    reading, writing = os.pipe()
+    os.close(reading)
+    stopped = subprocess.run(command(*arguments), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (stopped.returncode, stopped.stderr) == (1, "")
+
+
+def wait_until(condition):
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within a minute")
+
+
+def ended(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("number", "status", "told"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, ""), (signal.SIGHUP, 129, "")],
+)
+def test_an_interrupt_ends_every_process_and_leaves_no_traceback(folder, number, status, told):
+    noted = folder / "processes"
+    running = subprocess.Popen(
+        command("quantize", "mine:waits_here", "--timeout", "200"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: noted.exists() and noted.read_text().endswith("\n"))
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (status, "", told)
+    wait_until(lambda: all(ended(process) for process in noted.read_text().split()))

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from refcompress.verify.agreement import Comparison
+from refcompress.verify.candidates import Answer
+from refcompress.verify.exchange import Exchange
+
+RIGHT = Comparison(None, (np.zeros(3, bool),))
+WRONG = Comparison(None, (np.array([True, False, True]),))
+SILENT = Comparison("raises ValueError")
+
+
+def exchange(comparison, expected=(1, 2, 3), **answer):
+    return Exchange("a case", (np.zeros(3),), "plain", False, np.array(expected), None, Answer(**answer), comparison)
+
+
+@pytest.mark.parametrize(
+    ("made", "fails", "failed"),
+    [
+        (exchange(RIGHT), False, 0),
+        (exchange(WRONG), True, 2),
+        (exchange(SILENT, problem="raises ValueError"), True, 3),
+        (exchange(SILENT, expected=()), True, 1),
+        (exchange(RIGHT, changed=("x",)), True, 1),
+        (exchange(RIGHT, overwrote=(np.zeros(3),)), True, 1),
+        (exchange(WRONG, overwrote=(np.zeros(3),)), True, 2),
+    ],
+)
+def test_a_call_fails_when_its_answer_is_wrong_or_it_touches_what_is_not_its_own(made, fails, failed):
+    assert made.fails is fails
+    assert made.failed == failed
+
+
+def test_an_empty_answer_counts_as_one_value():
+    assert exchange(RIGHT, expected=()).size == 1
+    assert exchange(RIGHT).size == 3
+
+
+def test_a_call_with_a_wrong_answer_does_more_than_overwrite():
+    assert exchange(RIGHT, overwrote=(np.zeros(3),)).only_overwrites
+    assert not exchange(WRONG, overwrote=(np.zeros(3),)).only_overwrites
+    assert not exchange(RIGHT).only_overwrites

@@ -1,0 +1,293 @@
+import functools
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
+
+from refcompress.verify import check
+from refcompress.verify.agreement import parts
+from refcompress.verify.layouts import LAYOUTS
+from refcompress.verify.snippet import LAYOUT_CODE, handed_over, literal, plain, snippet
+
+
+def right(operation, **settings):
+    chosen = {**operation.defaults, **settings}
+    return lambda x: operation.answer((x,), chosen)
+
+
+def run(report, candidate):
+    """Run the snippet as a person would who has the candidate at hand."""
+    text = snippet(report)
+    assert "0x" not in text
+    exec(compile(text, "snippet", "exec"), {"candidate": candidate})
+
+
+def fails(candidate, operation, **settings):
+    report = check(candidate, operation, examples=30, **settings)
+    assert report.verdict == "differs"
+    with pytest.raises(AssertionError):
+        run(report, candidate)
+    return report
+
+
+def passes(report, candidate):
+    """The snippet of a mended candidate runs through."""
+    run(report, candidate)
+    return True
+
+
+def off_by_one(x):
+    return right(CODES)(x) + 1
+
+
+def test_a_wrong_integer_is_reproduced():
+    report = fails(lambda x: right(CODES)(x) + 1, CODES)
+    assert passes(report, right(CODES))
+
+
+def test_a_candidate_that_can_be_imported_is_imported():
+    report = check(off_by_one, CODES)
+    with pytest.raises(AssertionError):
+        exec(snippet(report), {})
+
+
+def test_a_wrong_float_is_reproduced():
+    report = fails(lambda x: right(SCALE)(x) * np.float32(1.5), SCALE)
+    assert passes(report, right(SCALE))
+
+
+def test_a_lost_sign_of_zero_is_reproduced():
+    report = fails(lambda x: right(SCALE, step=None)(x) + 0.0, SCALE, step=None)
+    assert passes(report, right(SCALE, step=None))
+
+
+def test_a_bfloat16_counterexample_is_reproduced():
+    report = fails(lambda x: -right(SCALE, dtype="bfloat16")(x), SCALE, dtype="bfloat16")
+    assert "import ml_dtypes" in snippet(report)
+    assert passes(report, right(SCALE, dtype="bfloat16"))
+
+
+def test_an_error_beyond_the_bound_is_reproduced():
+    report = fails(lambda x: right(TOTAL)(x) * 1.01, TOTAL)
+    assert passes(report, lambda x: right(TOTAL)(x) * 1.0005)
+
+
+def test_a_wrong_part_of_several_is_reproduced():
+    def third_is_wrong(x):
+        first, (positive,) = right(PARTS)(x)
+        return first, [~positive]
+
+    report = fails(third_is_wrong, PARTS)
+    assert "out[1][0]" in snippet(report)
+    assert passes(report, right(PARTS))
+
+
+def test_a_wrong_array_in_a_list_of_bounded_ones_is_reproduced():
+    report = fails(lambda weights: [2 * weights[0], weights[1]], LAYERS)
+    assert passes(report, lambda weights: [2 * w + np.float32(0.0625) for w in weights])
+
+
+@pytest.mark.parametrize(
+    ("layout", "flaw"),
+    [
+        ("strided", lambda x: x.strides[-1:] not in ((4,), (-4,)) and not x.flags.f_contiguous),
+        ("reversed", lambda x: x.strides[-1:] == (-4,)),
+        ("fortran", lambda x: x.ndim > 1 and x.flags.f_contiguous and not x.flags.c_contiguous),
+        ("read-only", lambda x: not x.flags.writeable),
+    ],
+)
+def test_a_fault_on_one_layout_is_reproduced(layout, flaw):
+    def flawed(x):
+        return right(CODES)(x) + flaw(x)
+
+    report = fails(flawed, CODES)
+    assert report.counterexample.layout == layout
+    assert passes(report, right(CODES))
+
+
+def test_a_fault_on_strided_layers_is_reproduced():
+    def flawed(weights):
+        return [2 * w if w.flags.c_contiguous else w for w in weights]
+
+    report = fails(flawed, LAYERS)
+    assert report.counterexample.layout == "strided"
+
+
+def make_moody():
+    """Right but for inputs that it has seen before."""
+    seen = set()
+
+    def moody(x):
+        key = (x.shape, x.strides, x.flags.writeable, x.tobytes())
+        again = key in seen
+        seen.add(key)
+        return right(CODES)(x) + again
+
+    return moody
+
+
+def test_another_answer_the_second_time_is_reproduced():
+    report = check(make_moody(), CODES, examples=0)
+    assert report.counterexample.repeated
+    with pytest.raises(AssertionError):
+        run(report, make_moody())
+    assert passes(report, right(CODES))
+
+
+def test_a_changed_input_is_reproduced():
+    def changes(x):
+        out = right(CODES)(x)
+        if x.flags.writeable:
+            x += 1
+        return out
+
+    report = fails(changes, CODES)
+    assert report.diagnosis[0].fault == "changes_input"
+    assert passes(report, right(CODES))
+
+
+def test_a_changed_list_of_inputs_is_reproduced():
+    def changes(weights):
+        out = [2.0 * w for w in weights]
+        weights[0] *= 2
+        return out
+
+    report = fails(changes, LAYERS)
+    assert report.diagnosis[0].fault == "changes_input"
+
+
+def make_reusing():
+    buffers = {}
+
+    def reuses(x):
+        out = buffers.setdefault(x.shape, np.zeros(x.shape, np.int64))
+        out[...] = right(CODES)(x)
+        return out
+
+    return reuses
+
+
+def test_writing_into_what_was_returned_before_is_reproduced():
+    report = check(make_reusing(), CODES)
+    assert report.diagnosis[0].fault == "overwrites"
+    with pytest.raises(AssertionError):
+        run(report, make_reusing())
+    assert passes(report, right(CODES))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: None,
+        lambda x: "text",
+        lambda x: x.reshape(-1, 1),
+        lambda x: np.array([1j]),
+        lambda x: {},
+    ],
+)
+def test_what_is_no_right_array_is_reproduced(answer):
+    fails(answer, CODES)
+
+
+@pytest.mark.parametrize("answer", [lambda x: None, lambda x: ([x], [x]), lambda x: ([x, x], x[..., None])])
+def test_what_has_not_the_right_parts_is_reproduced(answer):
+    fails(answer, PARTS)
+
+
+def test_a_wrong_dtype_is_reproduced_where_it_counts():
+    report = fails(lambda x: right(CODES)(x).astype(np.int8), CODES, check_dtype=True)
+    assert passes(report, right(CODES))
+
+
+def test_an_exception_is_reproduced():
+    def divides(x):
+        return right(CODES)(x) // (x.size > 0)
+
+    def raises(x):
+        return divides(x) if x.size else 1 // 0
+
+    report = check(raises, CODES)
+    assert snippet(report).endswith("candidate(x)  # raises ZeroDivisionError: integer division or modulo by zero")
+    with pytest.raises(ZeroDivisionError):
+        run(report, raises)
+
+
+def test_a_long_input_is_written_whole_in_lines_that_can_be_read():
+    def long(settings):
+        yield (np.arange(500, dtype=np.float32).reshape(2, 250),)
+
+    operation = functools.reduce(
+        lambda op, case: type(op)(**{**op.__dict__, "cases": (case,)}),
+        [type(CODES.cases[0])("long", long, layout="fortran")],
+        CODES,
+    )
+    report = check(lambda x: right(CODES)(x) + x.astype(int) * 0 + (x == 499), operation, examples=0)
+    text = snippet(report)
+    assert max(map(len, text.splitlines())) <= 100
+    with pytest.raises(AssertionError):
+        run(report, lambda x: right(CODES)(x) + (x == 499))
+
+
+SHAPES = st.sampled_from([(), (0,), (3,), (2, 0), (0, 2), (2, 2)])
+DTYPES = st.sampled_from(["bool", "int8", "uint64", "float16", "float32", "float64", "bfloat16"])
+
+
+@given(st.data(), SHAPES, DTYPES)
+def test_a_literal_gives_the_array_bit_for_bit(data, shape, name):
+    dtype = np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+    numbers = st.floats(width=32) if dtype.kind not in "biu" else st.integers(0, 1 if dtype.kind == "b" else 127)
+    size = int(np.prod(shape))
+    with np.errstate(over="ignore"):
+        array = np.array(data.draw(st.lists(numbers, min_size=size, max_size=size))).astype(dtype).reshape(shape)
+    back = eval(literal(array), {"np": np, "ml_dtypes": ml_dtypes})
+    assert (back.dtype, back.shape) == (array.dtype, array.shape)
+    assert plain(back) == plain(array)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        (True, "True"),
+        (float("-inf"), 'float("-inf")'),
+        (np.float32(0.1), "np.float32(0.10000000149011612)"),
+        ([np.array([1], np.int8), 2], "[np.array([1], np.int8), 2]"),
+        (np.zeros((0, 2), np.float32), "np.array([], np.float32).reshape(0, 2)"),
+        (np.array(-0.0), "np.array(-0.0, np.float64)"),
+    ],
+)
+def test_other_literals(value, text):
+    assert literal(value) == text
+
+
+@pytest.mark.parametrize("layout", LAYOUT_CODE)
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 2, 3)])
+def test_the_code_of_a_layout_gives_that_layout(layout, shape):
+    name, code = LAYOUT_CODE[layout]
+    space = {"np": np}
+    exec(code, space)
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    wanted = LAYOUTS[layout](array)
+    out = space[name](array.copy())
+    assert (out.tolist(), out.strides, out.flags.writeable) == (wanted.tolist(), wanted.strides, wanted.flags.writeable)
+    if wanted.base is not None and out.base is not None:
+        assert parts(out.base)[0].tolist() == wanted.base.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "arrays", "text"),
+    [
+        (np.zeros(2), "numpy", "x"),
+        (np.zeros(2), "torch", "torch.from_numpy(x)"),
+        (np.zeros(2, ml_dtypes.bfloat16), "torch", "torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)"),
+        (np.zeros(2), "jax", "jax.numpy.asarray(x)"),
+        ([np.zeros(2)], "jax", "[jax.numpy.asarray(a) for a in x]"),
+        (3, "torch", "x"),
+        ([3], "torch", "x"),
+    ],
+)
+def test_inputs_are_handed_over_as_the_framework_wants_them(value, arrays, text):
+    assert handed_over("x", value, arrays) == text
