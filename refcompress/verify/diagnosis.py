@@ -146,7 +146,7 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
         right = sum(e.size for e in judged) - failed
         # a rival that explains less than half of the differences is a worse lead than their place
         lead = all(2 * (p.explained - right) >= failed for p in partial)
-        found = [*partial, *location] if lead else [*location, *partial]
+        found = ([*partial, *location] if lead else [*location, *partial]) or [_unknown(judged)]
     return [*statements, *found[:MOST_STATEMENTS]]
 
 
@@ -266,7 +266,7 @@ def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchan
     ordered, total = _failing_first(judged), sum(e.size for e in judged)
     found = []
     for rival in rivals:
-        if all(_agreeing(rival, e) == e.size for e in ordered):
+        if all(_agreeing(rival, e) == e.size for e in ordered) and _is_another_rule(rival, ordered):
             if rival.settings is not None:
                 rule = " ".join(f"{name}={word(value)}" for name, value in rival.settings.items())
                 text = f"{rival.says}; agrees with {rule} on all {total:,} values"
@@ -274,6 +274,11 @@ def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchan
                 text = f"{rival.says}; this explains all {total:,} values"
             found.append(Explanation(text, rival.settings, rival.fault, total, total))
     return found
+
+
+def _is_another_rule(rival: Rival, ordered: Sequence[Exchange]) -> bool:
+    """Whether a rival parts from the reference on what came: else a wrong dtype is all there is to explain."""
+    return any(not e.comparison.agrees and not compare(e.expected, _values(rival, e), e.bound).agrees for e in ordered)
 
 
 def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
@@ -315,7 +320,8 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
     def part(number: int) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
 
-    longest = max((p.size for e in judged for p in parts(e.expected)), default=0)
+    # the whole of a short array is its tail: only a longer one shows that differences lie there
+    longest = max((p.size for e in judged if not e.comparison.agrees for p in parts(e.expected)), default=0)
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),
@@ -393,3 +399,12 @@ def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Expla
     best = min(range(len(places)), key=sizes.__getitem__)
     text = f"differs only {places[best].where}: {failed:,} of the {sizes[best]:,} values there, none elsewhere"
     return [Explanation(text, None, None, total - failed, total)]
+
+
+def _unknown(judged: Sequence[Exchange]) -> Explanation:
+    """Say that nothing explains the differences, and in which cases they are."""
+    total = sum(e.size for e in judged)
+    failed = sum(int(wrong.sum()) for e in judged for wrong in e.comparison.wrong)
+    failing = [e for e in judged if not e.comparison.agrees]
+    text = f"follows no rule that is known here: {failed:,} of {total:,} values differ ({_calls(failing, judged)})"
+    return Explanation(text, None, None, total - failed, total)

@@ -3,6 +3,7 @@
 import itertools
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from math import isqrt
 
 import ml_dtypes
 import numpy as np
@@ -151,15 +152,25 @@ def make_network(generator, sizes, n, precision):
 class Adversary:
     def __init__(self, precision, mode, seed):
         self.u, self.eta, self.mode = Fraction(precision.unit), Fraction(precision.tiny), mode
-        self.generator = np.random.default_rng(seed)
+        self.precision, self.generator = precision, np.random.default_rng(seed)
 
-    def fl(self, z, ulps=1, of=None):
+    def read(self, array):
+        """The inputs as fractions; those that the precision does not hold are rounded, and small ones may underflow."""
+
+        def rounded(value, same):
+            z = Fraction(value)
+            return z if same else self.fl(z, quantum=min(abs(z), self.eta) if abs(z) < self.eta / self.u else 0)
+
+        return each(rounded, array, array == held(array, self.precision))
+
+    def fl(self, z, ulps=1, of=None, quantum=None):
         """Move z by ulps units of itself (or of another number) and by a quantum, if it is not 0."""
         if z == 0:
             return z
         direction = {"away": 1, "toward": -1, "upward": 1 if z > 0 else -1, "random": 0}[self.mode]
         direction = direction or int(self.generator.choice([-1, 1]))
-        return z + direction * (1 if z > 0 else -1) * (ulps * self.u * (abs(z) if of is None else of) + self.eta)
+        error = ulps * self.u * (abs(z) if of is None else of) + (self.eta if quantum is None else quantum)
+        return z + direction * (1 if z > 0 else -1) * error
 
     def sum(self, terms):
         terms = [term for term in terms if term != 0]  # a + 0 is a
@@ -177,8 +188,9 @@ class Adversary:
         return result
 
     def scale(self, g, n):
+        """By a rounded reciprocal of a rounded n, and with a store: 4 roundings."""
         reciprocal = self.fl(1 / self.fl(Fraction(n))) if n > 1 else 1
-        return each(lambda v: self.fl(v * reciprocal) if n > 1 else v, g)
+        return each(lambda v: self.fl(self.fl(v * reciprocal)) if n > 1 else v, g)
 
     def function(self, name, z):
         y = exact_function(name, z)
@@ -200,27 +212,33 @@ class Adversary:
             slope = self.fl(1 - self.fl(y * y) if name == "tanh" else y * self.fl(1 - y))
         return self.fl(self.fl(g * self.fl(slope)))
 
-    def loss(self, s, t, n, scale_first):
+    def loss(self, s, t, n, form):
         d = each(lambda p, q: self.fl(p - q), s.ravel(), t.ravel())
-        if scale_first:
+        if form == "scaled first":
             return self.sum(each(lambda p, q: self.fl(p * q), self.scale(d, n), d))
-        return self.scale(self.sum(each(lambda p: self.fl(p * p), d)), n).item()
+        total = self.sum(each(lambda p: self.fl(p * p), d))
+        if form == "norm":
+            root = self.fl(Fraction(isqrt(int(max(total, 0) * 10**800)), 10**400))
+            total = self.fl(root * root)
+        return self.scale(total, n).item()
 
-    def loss_gradient(self, s, t, n):
-        return self.scale(each(lambda p, q: 2 * self.fl(p - q), s, t), n)
+    def loss_gradient(self, s, t, n, factor=2):
+        return self.scale(each(lambda p, q: factor * self.fl(self.fl(p - q)), s, t), n)
 
-    def network(self, weights, biases, x, target, activation, n, scale_at, form):
-        weights, biases, hs, zs = [exact(w) for w in weights], [exact(b) for b in biases], [exact(x)], []
+    def network(self, weights, biases, x, target, activation, n, scale_at, form, factor):
+        """The factor 2 comes in first or last."""
+        weights, biases = [self.read(w) for w in weights], [self.read(b) for b in biases]
+        hs, zs = [self.read(x)], []
         for w, b in zip(weights, biases, strict=True):
             if zs:
                 hs.append(each(lambda z: self.function(activation, z), zs[-1]))
             zs.append(self.matmul(hs[-1], w, b))
         due = n if scale_at != "loss" else 1
-        g = self.loss_gradient(zs[-1], exact(target), n if scale_at == "loss" else 1)
+        g = self.loss_gradient(zs[-1], self.read(target), n if scale_at == "loss" else 1, factor)
         dw, db = [], []
         for i in reversed(range(len(weights))):
-            dw.insert(0, self.scale(self.matmul(hs[i].T, g), due))
-            db.insert(0, self.scale(each(lambda *column: self.sum(column), *g), due))
+            dw.insert(0, self.scale(self.matmul(hs[i].T, g), due) * (2 // factor))
+            db.insert(0, self.scale(each(lambda *column: self.sum(column), *g), due) * (2 // factor))
             if i:
                 g = self.matmul(g, weights[i].T)
                 g = each(lambda p, z, y: self.through(activation, p, z, y, form), g, zs[i - 1], hs[i])
@@ -234,28 +252,44 @@ COARSE = (Precision(2.0**-7, 2.0**-12, 1e30), Precision(2.0**-8, 2.0**-60, 1e30)
 PRECISIONS = (*map(precision_of, DTYPES), *COARSE)
 
 
+def choose(generator, options):
+    return options[generator.integers(len(options))]
+
+
 def attack_loss(seed):
     generator = np.random.default_rng(seed)
-    precision = PRECISIONS[generator.integers(len(PRECISIONS))]
-    adversary = Adversary(precision, MODES[generator.integers(len(MODES))], seed)
-    reduction, flavour = REDUCTIONS[generator.integers(3)], FLAVOURS[generator.integers(len(FLAVOURS))]
+    precision, reduction = choose(generator, PRECISIONS), choose(generator, REDUCTIONS)
+    adversary, flavour = Adversary(precision, choose(generator, MODES), seed), choose(generator, FLAVOURS)
     s, t = (numbers(generator, (1 + seed % 5, 1 + seed % 3), precision, flavour) for _ in range(2))
-    a, b, n = exact(s), exact(t), divisor(s.shape, reduction)
+    if seed % 4 == 0:
+        s, t = s * 1.37, t * 0.73  # no longer numbers that the precision holds
+    a, b, n, form = (
+        exact(s),
+        exact(t),
+        divisor(s.shape, reduction),
+        choose(generator, ("plain", "norm", "scaled first")),
+    )
+    read = adversary.read(s), adversary.read(t)
     bound = mse_loss_bound(s, t, reduction=reduction, precision=precision)
-    loss = assert_within([adversary.loss(a, b, n, seed % 2)], [sum((a - b).ravel() ** 2) / n], [bound])
+    loss = assert_within([adversary.loss(*read, n, form)], [sum((a - b).ravel() ** 2) / n], [bound])
     bound = mse_gradient_bound(s, t, reduction=reduction, precision=precision)
-    return loss, assert_within(adversary.loss_gradient(a, b, n), (a - b) * Fraction(2, n), bound)
+    return loss, assert_within(adversary.loss_gradient(*read, n), (a - b) * Fraction(2, n), bound)
 
 
 def attack_network(seed):
     generator = np.random.default_rng(seed)
-    precision = PRECISIONS[generator.integers(len(PRECISIONS))]
-    adversary = Adversary(precision, MODES[generator.integers(len(MODES))], seed)
+    precision, reduction = choose(generator, PRECISIONS), choose(generator, REDUCTIONS)
+    adversary, activation = Adversary(precision, choose(generator, MODES), seed), choose(generator, ACTIVATIONS)
     sizes = generator.integers(1, 4, generator.integers(2, 5)).tolist()
     inputs = make_network(generator, sizes, int(generator.integers(1, 4)), precision)
-    activation, reduction = ACTIVATIONS[generator.integers(4)], REDUCTIONS[generator.integers(3)]
-    n, scale_at = divisor(inputs[3].shape, reduction), ("loss", "middle", "end")[generator.integers(3)]
-    computed = adversary.network(*inputs, activation, n, scale_at, ("y", "z", "products")[generator.integers(3)])
+    if seed % 4 == 0:
+        inputs = [w * 1.37 for w in inputs[0]], [b * 0.73 for b in inputs[1]], inputs[2] * 1.37, inputs[3] * 0.73
+    how = (
+        choose(generator, ("loss", "middle", "end")),
+        choose(generator, ("y", "z", "products")),
+        choose(generator, (1, 2)),
+    )
+    computed = adversary.network(*inputs, activation, divisor(inputs[3].shape, reduction), *how)
     return assert_network_within(computed, inputs, activation, reduction, precision)
 
 

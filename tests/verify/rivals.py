@@ -39,10 +39,22 @@ def expand(kills, names):
     return wanted - {name for name in names if any(fnmatchcase(name, p[1:]) for p in kills if p.startswith("!"))}
 
 
+CALLS = {}
+KILLED = {}
+
+
+def calls(operation, settings, case):
+    """The inputs of a case, what is expected of each and its bound: worked out once."""
+    key = operation.name, case.name, repr(sorted(settings.items()))
+    if key not in CALLS:
+        bound = operation.bound or (lambda args, settings: None)
+        CALLS[key] = [(a, operation.answer(a, settings), bound(a, settings)) for a in case.make(settings)]
+    return CALLS[key]
+
+
 def answers(operation, settings, rival, case):
     """A rival's answers to a case, with the inputs and the bound; None where it has none."""
-    for args in case.make(settings):
-        bound = None if operation.bound is None else operation.bound(args, settings)
+    for args, _, bound in calls(operation, settings, case):
         try:
             with np.errstate(all="ignore"):
                 value = rival.answer(Call(args, bound))
@@ -58,11 +70,15 @@ def differs(expected, value, bound):
 
 def killed(operation, settings, case):
     """The names of the rivals that a case tells from the reference."""
-    return {
-        name
-        for name, rival in rivals_of(operation, settings).items()
-        if any(
-            differs(operation.answer(args, settings), value, bound)
-            for args, bound, value in answers(operation, settings, rival, case)
-        )
-    }
+    key = operation.name, case.name, repr(sorted(settings.items()))
+    if key not in KILLED:
+        expected = [right for _, right, _ in calls(operation, settings, case)]
+        KILLED[key] = {
+            name
+            for name, rival in rivals_of(operation, settings).items()
+            if any(
+                differs(right, value, bound)
+                for right, (_, bound, value) in zip(expected, answers(operation, settings, rival, case), strict=True)
+            )
+        }
+    return KILLED[key]

@@ -50,12 +50,8 @@ def beside_reference(bound: Any, dtype: str) -> Any:
     return each(lambda b: b * factor, bound)
 
 
-def rounded_to(dtype: str, exact: Answer, bound: BoundIn) -> tuple[Answer, Answer]:
-    """Return the answers of arithmetic in another dtype, and how far another one in it may be from them.
-
-    Rounding the inputs and the result stays within the bound of that dtype, as does any other honest arithmetic in it:
-    two of them are at most twice as far apart.
-    """
+def rounded_to(dtype: str, exact: Answer) -> Answer:
+    """Return the answers of an implementation that rounds its inputs and its result to another dtype."""
 
     def narrow(array: Array) -> Array:
         with np.errstate(over="ignore", under="ignore"):
@@ -67,7 +63,7 @@ def rounded_to(dtype: str, exact: Answer, bound: BoundIn) -> tuple[Answer, Answe
             narrowed = args  # past the largest number of the dtype: nothing is promised, the bound is infinite
         return each(narrow, exact(narrowed, settings))
 
-    return answer, lambda args, settings: each(lambda b: 2 * b, bound(args, dtype, settings))
+    return answer
 
 
 def _arrays(value: Any) -> Iterator[Array]:
@@ -79,11 +75,26 @@ def _arrays(value: Any) -> Iterator[Array]:
 
 
 def low_precision_faults(exact: Answer, bound: BoundIn) -> tuple[Fault, ...]:
-    """Return the faults of computing in a shorter dtype than that of the arrays."""
-    return tuple(
-        Fault(f"in_{dtype}", f"computes in {dtype}: its errors are what arithmetic in {dtype} explains", *both)
-        for dtype in ("float32", "float16", "bfloat16")
-        for both in [rounded_to(dtype, exact, bound)]
+    """Return the faults of computing in a shorter dtype than that of the arrays.
+
+    Rounding the inputs and the result stays within the bound of that dtype, as does any other honest arithmetic in it:
+    two of them are at most twice as far apart.
+    """
+
+    def apart(*dtypes: str) -> Answer:
+        return lambda args, settings: each(
+            lambda *b: 2 * np.fmax.reduce(b), *(bound(args, d, settings) for d in dtypes)
+        )
+
+    text = "its errors are what such arithmetic explains"
+    return (
+        Fault("in_float32", f"computes in float32: {text}", rounded_to("float32", exact), apart("float32")),
+        Fault(
+            "in_16_bits",
+            f"computes in 16 bits, float16 or bfloat16: {text}",
+            rounded_to("bfloat16", exact),
+            apart("bfloat16", "float16"),
+        ),
     )
 
 

@@ -103,7 +103,7 @@ QUANTIZE = Operation(
         Case("exact halves", quantize_cases.halves),
         Case("one ulp beside a half", quantize_cases.beside_halves),
         Case("integers", quantize_cases.integers),
-        Case("sixteenths, and close to halves", quantize_cases.fractions),
+        Case("sixteenths, 64ths, and close to halves", quantize_cases.fractions),
         Case("around q_min and q_max", quantize_cases.ends),
         Case("far outside the range", quantize_cases.far_outside),
         Case("around the ends of int8, int16 and int32", quantize_cases.storage_ends),

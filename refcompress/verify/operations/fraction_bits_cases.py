@@ -245,6 +245,7 @@ REGIONS = (
     Region("empty", "where x is empty", _of_x(lambda x: x.size == 0)),
     Region("zero", "where x is empty or all zero", _of_x(lambda x: not np.any(x))),
     Region("subnormal", "where x is subnormal", _subnormal),
+    Region("tiny", "where no |x| reaches 1e-5", _of_x(lambda x: np.max(np.abs(x), initial=0) < 1e-5)),
     Region("at_turn", "where x * 2^p is exactly q_max + 1/2 or q_min - 1/2", _at_turn),
     Region("above_bits", "where the right p is above 32", _of_answer(lambda p: p > 32)),
     Region("negative_p", "where the right p is negative", _of_answer(lambda p: p < 0)),

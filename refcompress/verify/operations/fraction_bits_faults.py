@@ -173,6 +173,11 @@ FAULTS = (
         _of_largest(_log2_in_float32(lambda most, high: np.float32(high + 0.5) / most)),
     ),
     Fault(
+        "log2_difference_in_float32",
+        "takes floor(log2(q_max + 1/2) - log2(max|x|)) in float32",
+        _of_largest(lambda most, bits, high: np.floor(np.log2(np.float32(high + 0.5)) - np.log2(np.float32(most)))),
+    ),
+    Fault(
         "ceil_log2_in_float32",
         "takes bits - 1 - ceil(log2(max|x|)) in float32",
         _of_largest(lambda most, bits, high: bits - np.ceil(np.log2(np.float32(most)))),
@@ -241,6 +246,8 @@ FAULTS = (
     Fault("one_too_high", "gives one more than the largest p", _on_right(lambda p, bits: p + 1)),
     Fault("one_too_low", "gives one less than the largest p", _on_right(lambda p, bits: p - 1)),
     Fault("negated", "gives -p: the exponent of the step", _on_right(lambda p, bits: -p)),
+    Fault("scale", "gives 2^p, the scale itself", lambda args, settings: np.ldexp(1.0, largest_p(args, settings))),
+    Fault("step", "gives 2^-p, the step itself", lambda args, settings: np.ldexp(1.0, -largest_p(args, settings))),
     Fault("integer_bits", "gives the number of integer bits, bits - 1 - p", _on_right(lambda p, bits: bits - 1 - p)),
     Fault("never_negative", "never gives a negative p", _on_right(lambda p, bits: max(p, 0))),
     Fault("at_most_bits_less_one", "never gives more than bits - 1", _on_right(lambda p, bits: min(p, bits - 1))),
@@ -254,6 +261,7 @@ FAULTS = (
     Fault("zero_gives_bits_less_one", "gives bits - 1 where x is all zero", _zero_gives(lambda bits: bits - 1)),
     Fault("zero_gives_bits", "gives bits where x is all zero", _zero_gives(lambda bits: bits)),
     Fault("not_below_1e_8", "takes the largest |x| for 1e-8 where it is smaller", _not_below(1e-8)),
+    Fault("not_below_1e_12", "takes the largest |x| for 1e-12 where it is smaller", _not_below(1e-12)),
     Fault("not_below_1", "takes the largest |x| for 1 where it is smaller", _not_below(1.0)),
     Fault("subnormals_flushed", "takes subnormal numbers for 0", _flushed),
     Fault("x_in_float16", "takes x in as float16", _in_dtype("float16")),

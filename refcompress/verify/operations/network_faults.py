@@ -340,7 +340,7 @@ FORWARD_FAULTS = (
         output_of,
         "input_scaled",
         "normalizes the input: it divides by the largest magnitude",
-        before=lambda x: x / np.max(np.abs(x), initial=0),
+        before=lambda x: x / (np.max(np.abs(x), initial=0) or 1.0),
     ),
     _fault(
         output_of,

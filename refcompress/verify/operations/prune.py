@@ -1,4 +1,4 @@
-"""``prune`` as an operation: the cases and wrong selections of ``top_k_mask``, and what can go wrong with the listing."""
+"""``prune`` as an operation: the cases and wrong selections of ``top_k_mask``, and wrong listings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ from refcompress.verify.operations.selection import (
     ties_in_order,
 )
 from refcompress.verify.operations.selection_cases import REJECTS, search, selection_cases
-from refcompress.verify.operations.selection_faults import magnitude, right_mask, selection_faults
+from refcompress.verify.operations.selection_faults import magnitude, selection_faults
 
 ORDER_SETTING = Setting(
     "order",
@@ -221,12 +221,12 @@ def _region(name: str, where: str, test: Callable[[Array], Array]) -> Region:
 
 
 def _at_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    return [at_the_threshold(*args, settings).reshape(-1)[expected[1]]] * 2
+    return [at_the_threshold(args[0], args[1], settings).reshape(-1)[expected[1]]] * 2
 
 
 def _cut_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
     """Flag whole listings where some of the entries at the threshold stay and some go: others move what follows."""
-    tied = at_the_threshold(*args, settings).reshape(-1)
+    tied = at_the_threshold(args[0], args[1], settings).reshape(-1)
     stay = np.count_nonzero(tied[expected[1]])
     return [np.full(expected[1].shape, 0 < stay < np.count_nonzero(tied))] * 2
 

@@ -98,9 +98,10 @@ def integers(settings: Settings) -> Calls:
 
 
 def fractions(settings: Settings) -> Calls:
-    """Every sixteenth between codes, and what lies 2^-5 to 2^-9 beside a tie."""
+    """Every sixteenth between codes, closer to 0 every 64th, and what lies 2^-7 to 2^-12 beside a tie."""
     yield from _at(np.arange(-640, 640) / 16, (0, 2), settings)
-    beside = np.concatenate([[0.5 - 2.0**-k, 0.5 + 2.0**-k] for k in range(5, 10)])
+    yield from _at(np.arange(-256, 257) / 64, (1,), settings)
+    beside = np.concatenate([[0.5 - 2.0**-k, 0.5 + 2.0**-k] for k in range(7, 13)])
     yield from _at((np.arange(-8, 8)[:, None] + beside).reshape(-1), (0, 3), settings)
 
 
@@ -328,7 +329,7 @@ REGIONS = (
     Region("ties", "at ties", _where(lambda v: _from_tie(v) == 0)),
     Region("infinite", "where x is infinite", _where(np.isinf)),
     Region("subnormal", "where x is subnormal", _subnormal),
-    Region("near_ties", "within 2^-9 of a tie", _where(lambda v: _from_tie(v) <= 2.0**-9)),
+    Region("near_ties", "within 2^-8 of a tie", _where(lambda v: _from_tie(v) <= 2.0**-8)),
     Region("past_2_63", "where |x * 2^p| reaches 2^63", _where(lambda v: np.abs(v) >= 2.0**63)),
     Region("past_2_31", "where |x * 2^p| reaches 2^31", _where(lambda v: np.abs(v) >= 2.0**31)),
     Region("past_2_24", "where |x * 2^p| reaches 2^24", _where(lambda v: np.abs(v) >= 2.0**24)),

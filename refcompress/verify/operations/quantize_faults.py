@@ -193,7 +193,13 @@ def _held_in(name: str) -> Answer:
     return answer
 
 
+def _wrapped_in_floats(args: Arguments, settings: Settings) -> Any:
+    codes = _rounded(product(args), settings)
+    return _ranged(codes, settings) if settings["bits"] is None else OVERFLOW["wrap"](codes, *limits(settings))
+
+
 FAULTS = (
+    Fault("zero", "gives 0", lambda args, settings: np.zeros(args[0].shape)),
     Fault("p_plus_one", "scales by 2^(p + 1)", _scaled(lambda x, p: np.ldexp(x, p + 1))),
     Fault("p_minus_one", "scales by 2^(p - 1)", _scaled(lambda x, p: np.ldexp(x, p - 1))),
     Fault("p_negated", "scales by 2^-p", _scaled(lambda x, p: np.ldexp(x, -p))),
@@ -219,7 +225,6 @@ FAULTS = (
     Fault("product_in_float16", "computes x * 2^p in float16", _scaled(_in_dtype("float16"))),
     Fault("product_in_bfloat16", "computes x * 2^p in bfloat16", _scaled(_in_dtype("bfloat16"))),
     Fault("product_in_float32", "computes x * 2^p in float32", _scaled(_in_dtype("float32"))),
-    Fault("bytes_swapped", "reads the bytes of x in the wrong order", _bytes_swapped),
     Fault("x_in_float16", "takes x in as float16", _scaled(_in_dtype("float16", x_only=True))),
     Fault("x_truncated", "makes x an integer before it is scaled", _scaled(lambda x, p: np.ldexp(np.trunc(x), p))),
     Fault("x_rounded", "rounds x before it is scaled", _scaled(lambda x, p: np.ldexp(np.rint(x), p))),
@@ -249,6 +254,14 @@ FAULTS = (
         Fault(f"rounded_twice_{n}", f"rounds twice: to p + {n} fraction bits, then to p", _rounded_twice(n))
         for n in (1, 2, 4, 8)
     ),
+    *(
+        Fault(
+            f"decimals_{n}",
+            f"rounds to {n} decimal place{'s' * (n > 1)} before it rounds to an integer",
+            _before_rounding(lambda v, n=n: np.round(v, n)),  # type: ignore[misc]
+        )
+        for n in (1, 2, 3)
+    ),
     Fault("epsilon_added", "adds 1e-6 before it rounds", _before_rounding(lambda v: v + 1e-6)),
     Fault(
         "epsilon_shrinks",
@@ -273,14 +286,14 @@ FAULTS = (
     Fault("low_16_bits_first", "keeps the low 16 bits before the range is applied", _after_rounding(_low_bits(16))),
     Fault("low_32_bits_first", "keeps the low 32 bits before the range is applied", _after_rounding(_low_bits(32))),
     Fault(
+        "range_in_float32",
+        "holds the ends of the range in float32, where q_max of a wide code is one too high: beyond, the cast overflows",
+        _range_in_float32,
+    ),
+    Fault(
         "cast_before_range",
         "casts to int32 before any range is applied: what does not fit becomes -2^31",
         _after_rounding(_cast_first),
-    ),
-    Fault(
-        "range_in_float32",
-        "holds the ends of the range in float32, where q_max of a wide code is one too high",
-        _range_in_float32,
     ),
     Fault("codes_in_float16", "holds the codes in float16, which has no odd ones past 2^11", _held_in("float16")),
     Fault("codes_in_bfloat16", "holds the codes in bfloat16, which has no odd ones past 2^8", _held_in("bfloat16")),
@@ -297,6 +310,11 @@ FAULTS = (
         "unbounded",
         "never brings the codes into a range: what is huge or infinite stays so",
         lambda args, settings: _rounded(product(args), settings),
+    ),
+    Fault(
+        "wrapped_in_floats",
+        "wraps out-of-range values around, in floats: infinities become nan",
+        _wrapped_in_floats,
     ),
     Fault(
         "ends_swapped",
@@ -323,5 +341,5 @@ FAULTS = (
         "turns values past int64 into 0",
         _replaced(lambda v, right, low, high: np.where(np.abs(v) >= 2.0**63, 0, right)),
     ),
-    Fault("zero", "gives 0", lambda args, settings: np.zeros(args[0].shape)),
+    Fault("bytes_swapped", "reads the bytes of x in the wrong order", _bytes_swapped),
 )

@@ -143,7 +143,7 @@ REGIONS = (
     Region(
         "ties",
         "among equal magnitudes at the threshold",
-        lambda args, expected, settings: [at_the_threshold(*args, settings)],
+        lambda args, expected, settings: [at_the_threshold(args[0], args[1], settings)],
     ),
     Region("zeros", "where x is zero", _where(lambda v: v == 0)),
     Region("negative", "where x is negative", _where(lambda v: v < 0)),

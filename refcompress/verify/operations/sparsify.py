@@ -43,7 +43,7 @@ def _with(values: Callable[[Array, Array, Settings], Array]) -> Callable[[Argume
     """Select rightly, then make the result of x and the mask in another way."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        return values(args[0], right_mask(*args, settings), settings)
+        return values(args[0], right_mask(args[0], args[1], settings), settings)
 
     return answer
 
@@ -67,14 +67,14 @@ def _zeros_left(x: Array, mask: Array, settings: Settings) -> Array:
 
 def _soft(args: Arguments, settings: Settings) -> Any:
     """Take the smallest magnitude that stays off all of them."""
-    mask = right_mask(*args, settings)
+    mask = right_mask(args[0], args[1], settings)
 
     def rule(lines: Array, k: int, settings: Settings) -> Array:
         m = np.sort(np.abs(lines), axis=-1)
         t = m[:, m.shape[-1] - k, np.newaxis] if k else np.zeros((), lines.dtype)
         return np.asarray(np.copysign(np.abs(lines) - t, lines).astype(lines.dtype))
 
-    return _where(by_lines(rule, *args, settings), mask, settings)
+    return _where(by_lines(rule, args[0], args[1], settings), mask, settings)
 
 
 def _rescaled(args: Arguments, settings: Settings) -> Any:
@@ -143,11 +143,11 @@ def _ties_as_said(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 
 def _kept(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    return [right_mask(*args, settings)]
+    return [right_mask(args[0], args[1], settings)]
 
 
 def _dropped(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    return [~right_mask(*args, settings)]
+    return [~right_mask(args[0], args[1], settings)]
 
 
 def _subnormal(args: Arguments, expected: Any, settings: Settings) -> list[Array]:

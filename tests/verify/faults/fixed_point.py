@@ -55,8 +55,7 @@ def casts_to_int64_then_clips(x, p):
 
 def forgets_the_clip(x, p):
     v = np.rint(scaled(x, p))
-    v[~np.isfinite(v)] = 0
-    return np.fmod(v, 2.0**32).astype(np.int64).astype(np.int8)
+    return np.fmod(np.where(np.isfinite(v), v, 0), 2.0**32).astype(np.int64).astype(np.int8)
 
 
 def clips_to_int_max_in_float32(x, p):
@@ -75,7 +74,7 @@ def rounds_the_magnitude_for_unsigned(x, p):
 
 def swaps_the_two_options(x, p):
     v = np.rint(scaled(x, p))
-    return (v + 8) % 16 - 8
+    return (np.fmod(np.where(np.isfinite(v), v, 0), 16).astype(np.int64) + 8) % 16 - 8
 
 
 def ignores_the_rounding_option(x, p):
@@ -151,12 +150,12 @@ def shifts_a_numpy_int32(x, p):
 def multiplies_in_float16(x, p):
     with np.errstate(over="ignore"):
         v = np.ldexp(x.astype(np.float16), p)
-    return np.clip(np.rint(v.astype(np.float32)), -32768, 32767).astype(np.int16)
+    return np.clip(np.rint(v.astype(np.float32)), -(2**19), 2**19 - 1).astype(np.int32)
 
 
 def narrows_to_float32(x, p):
     with np.errstate(over="ignore"):
-        return np.clip(np.rint(np.ldexp(x.astype(np.float32), p)), -(2**31), 2**31 - 1).astype(np.int64)
+        return np.clip(np.rint(np.ldexp(x.astype(np.float32), p).astype(np.float64)), -(2**31), 2**31 - 1)
 
 
 def one_code_too_many(x, p):
@@ -205,9 +204,7 @@ def leaves_the_last(x, p):
 
 def fails_on_empty(x, p):
     v = scaled(x, p)
-    if np.abs(v).max() > 2.0**62:
-        raise OverflowError("too large")
-    return np.rint(v).astype(np.int64)
+    return (np.rint(v) if np.abs(v).max() > 0 else np.zeros(x.shape)).astype(np.int64)
 
 
 def gives_one_dimension_at_least(x, p):
@@ -302,9 +299,8 @@ def is_one_bit_off(q, p):
 
 def shifts_the_integers(q, p):
     with np.errstate(over="ignore"):
-        return np.array([c >> p if p >= 0 else c << -p for c in q.reshape(-1).tolist()], np.float64).astype(
-            np.float32
-        ).reshape(q.shape)
+        shifted = [float(c >> p) if p >= 0 else math.ldexp(c, min(-p, 900)) for c in q.reshape(-1).tolist()]
+        return np.array(shifted).astype(np.float32).reshape(q.shape)
 
 
 def divides_the_integers(q, p):
@@ -330,9 +326,7 @@ def chops_to_bfloat16(q, p):
 def truncates_float16_results(q, p):
     nearest = dequantized_by_fractions("float16")(q, p)
     exact = [Fraction(c) / Fraction(2) ** p for c in q.reshape(-1).tolist()]
-    over = [
-        math.isinf(n) or abs(Fraction(float(n))) > abs(e) for n, e in zip(nearest.reshape(-1), exact, strict=True)
-    ]
+    over = [math.isinf(n) or abs(Fraction(float(n))) > abs(e) for n, e in zip(nearest.reshape(-1), exact, strict=True)]
     return np.where(np.array(over).reshape(q.shape), np.nextafter(nearest, np.float16(0)), nearest)
 
 
@@ -355,7 +349,7 @@ def reads_uint8_as_int8(q, p):
 
 
 def gives_negative_zeros(q, p):
-    return -dequantized_by_fractions("float32")(-q.astype(object), p)
+    return -dequantized_by_fractions("float32")(np.asarray(-q.astype(object), object), p)
 
 
 def loses_the_sign_of_zero(q, p):
@@ -389,7 +383,9 @@ def takes_magnitudes_in_the_storage_dtype(q, p):
 
 
 def swaps_the_bytes(q, p):
-    return dequantized_by_fractions("float32")(np.frombuffer(q.tobytes(), q.dtype.newbyteorder(">")).reshape(q.shape), p)
+    return dequantized_by_fractions("float32")(
+        np.frombuffer(q.tobytes(), q.dtype.newbyteorder(">")).reshape(q.shape), p
+    )
 
 
 def keeps_32_bits(q, p):
@@ -403,7 +399,7 @@ def takes_p_modulo_32(q, p):
 
 def gives_the_middle_of_a_step(q, p):
     with np.errstate(over="ignore", under="ignore"):
-        return dequantized_by_fractions("float32")(2 * q.astype(object) + 1, p + 1)
+        return np.ldexp(q + 0.5, -p).astype(np.float32)
 
 
 def gives_float64(q, p):
@@ -470,19 +466,21 @@ def by_exponent_without_sign_bit(x):
 
 def by_log2_in_float32(x):
     most = np.float32(largest_magnitude(x))
-    return int(np.floor(np.log2(np.float32(127.5) / most))) if most else 0
+    return int(np.floor(np.log2(np.float32(127.5)) - np.log2(most))) if most else 0
 
 
 def by_bit_length(x):
     return 7 - int(largest_magnitude(x)).bit_length() if x.any() else 0
 
 
-def by_search(fits, powers=range(1200, -1200, -1)):
+def by_search(fits, powers=None):
     def search(x):
         values = {Fraction(v) for v in (float(x.max(initial=0)), float(x.min(initial=0)))} - {0}
         if not values:
             return 0
-        return next((p for p in powers if all(fits(v * Fraction(2) ** p) for v in values)), powers[-1])
+        above = 40 - math.frexp(max(abs(v) for v in values))[1]
+        candidates = range(above, above - 80, -1) if powers is None else powers
+        return next((p for p in candidates if all(fits(v * Fraction(2) ** p) for v in values)), candidates[-1])
 
     return search
 
@@ -512,7 +510,7 @@ def stays_at_or_above_0(x):
 
 
 def guards_with_an_epsilon(x):
-    return math.floor(math.log2(127.49 / max(largest_magnitude(x), 1e-12)))
+    return by_search(fits_int8)(np.append(x.astype(np.float64), 1e-12))
 
 
 def says_7_for_zeros(x):
@@ -574,7 +572,7 @@ def takes_negatives_for_positives(x):
 
 
 def ignores_negatives(x):
-    return by_search(lambda v: round(v) <= 255)(x)
+    return by_search(lambda v: round(v) <= 255)(np.maximum(x, x.dtype.type(0)))
 
 
 def narrows_x_to_float16(x):
@@ -598,7 +596,13 @@ WRONG = [
     Wrong("no clip", "quantize", forgets_the_clip, "wraps out-of-range", Q8),
     Wrong("INT_MAX in float32", "quantize", clips_to_int_max_in_float32, "ends of the range in float32", {"bits": 32}),
     Wrong("never -128", "quantize", never_reaches_the_lowest, "never gives the most negative code", Q8),
-    Wrong("magnitude for unsigned", "quantize", rounds_the_magnitude_for_unsigned, "drops the sign", {**Q8, "signed": False}),
+    Wrong(
+        "magnitude for unsigned",
+        "quantize",
+        rounds_the_magnitude_for_unsigned,
+        "drops the sign",
+        {**Q8, "signed": False},
+    ),
     Wrong(
         "rounding and overflow swapped",
         "quantize",
@@ -635,20 +639,22 @@ WRONG = [
         "quantize",
         multiplies_in_float16,
         r"computes x \* 2\^p in float16",
-        {"bits": 16, "dtype": "float16"},
+        {"bits": 20, "dtype": "float16"},
     ),
-    Wrong("float64 narrowed", "quantize", narrows_to_float32, r"x \* 2\^p in float32", {"bits": 32, "dtype": "float64"}),
+    Wrong(
+        "float64 narrowed", "quantize", narrows_to_float32, r"x \* 2\^p in float32", {"bits": 32, "dtype": "float64"}
+    ),
     Wrong("one code too many", "quantize", one_code_too_many, "q_max one code too high", Q8),
     Wrong("no clip below", "quantize", clips_above_only, "not bring codes into a range, but only", Q8),
     Wrong("infinity is 0", "quantize", zeroes_infinities, "infinities into 0", Q8),
     Wrong("2^p - 1", "quantize", scales_to_the_largest_code, r"scales by 2\^p - 1"),
     Wrong("not rounded", "quantize", returns_floats_unrounded, "does not round", Q8),
     Wrong("fake quantized", "quantize", returns_the_quantized_values, r"Q\(x\) \* 2\^-p instead of the codes", Q8),
-    Wrong("one decimal first", "quantize", rounds_at_one_decimal_first, "."),
+    Wrong("one decimal first", "quantize", rounds_at_one_decimal_first, "1 decimal place before"),
     Wrong("one block only", "quantize", does_one_block_only, "gives 0, but only from element 1,024 on"),
     Wrong("all but the last", "quantize", leaves_the_last, "gives 0, but only in the last element"),
     Wrong("fails on empty", "quantize", fails_on_empty, "raises ValueError: zero-size"),
-    Wrong("0-d becomes 1-d", "quantize", gives_one_dimension_at_least, r"has shape \(1,\): it must have \(\)"),
+    Wrong("0-d becomes 1-d", "quantize", gives_one_dimension_at_least, r"shape \(1,\): it must"),
     Wrong("int16 accumulator", "quantize", accumulates_in_int16, "low 16 bits", Q8),
     Wrong("wrong end", "quantize", saturates_at_the_wrong_end, "wrong end", Q8),
     Wrong("subnormals flushed", "quantize", flushes_subnormals, "subnormal inputs for 0", Q8),
@@ -673,7 +679,9 @@ WRONG = [
     Wrong("through float64", "dequantize", goes_through_float64, "float64"),
     Wrong("through float32", "dequantize", goes_through_float32, "float32", {"dtype": "float64"}),
     Wrong("chopped to bfloat16", "dequantize", chops_to_bfloat16, "drops the bits", {"dtype": "bfloat16"}),
-    Wrong("truncated to float16", "dequantize", truncates_float16_results, "truncates to the dtype", {"dtype": "float16"}),
+    Wrong(
+        "truncated to float16", "dequantize", truncates_float16_results, "truncates to the dtype", {"dtype": "float16"}
+    ),
     Wrong("float16 product", "dequantize", multiplies_in_float16_back, "multiplies in float16"),
     Wrong("float32 product", "dequantize", multiplies_in_float32_back, "multiplies in float32"),
     Wrong("signed as unsigned", "dequantize", reads_int8_as_uint8, "signed codes as unsigned"),
@@ -704,7 +712,7 @@ WRONG = [
     Wrong("one too low", "fraction_bits", stops_one_too_early, "one less than the largest p"),
     Wrong("0 to 7", "fraction_bits", stays_between_0_and_7, r"keeps p in \[0, bits - 1\]"),
     Wrong("0 at least", "fraction_bits", stays_at_or_above_0, "never gives a negative p"),
-    Wrong("epsilon", "fraction_bits", guards_with_an_epsilon, "."),
+    Wrong("epsilon", "fraction_bits", guards_with_an_epsilon, r"\|x\| for 1e-12"),
     Wrong("7 for zeros", "fraction_bits", says_7_for_zeros, "bits - 1 where x is all zero"),
     Wrong("first row", "fraction_bits", looks_at_the_first_row, "first row"),
     Wrong("first element", "fraction_bits", looks_at_the_first_element, "first element only"),
@@ -712,7 +720,7 @@ WRONG = [
     Wrong("outliers ignored", "fraction_bits", ignores_outliers, "."),
     Wrong("nothing refused", "fraction_bits", cannot_take_nothing, "raises ValueError: zero-size"),
     Wrong("the scale", "fraction_bits", returns_the_scale, r"gives 2\^p"),
-    Wrong("an array", "fraction_bits", returns_an_array, r"has shape \(1,\)"),
+    Wrong("an array", "fraction_bits", returns_an_array, r"shape \(1,\): it must"),
     Wrong("the logarithm", "fraction_bits", returns_the_logarithm, "."),
     Wrong("integer bits", "fraction_bits", counts_integer_bits, "number of integer bits"),
     Wrong("not rounded", "fraction_bits", forgets_that_values_round, "forgets that values round"),
@@ -728,7 +736,12 @@ WRONG = [
 
 
 def in_fractions(x, p):
-    codes = [min(max(round(Fraction(float(v)) * Fraction(2) ** p), -128), 127) if np.isfinite(v) else 127 * np.sign(v) - (v < 0) for v in x.flat]
+    codes = [
+        min(max(round(Fraction(float(v)) * Fraction(2) ** p), -128), 127)
+        if np.isfinite(v)
+        else 127 * np.sign(v) - (v < 0)
+        for v in x.flat
+    ]
     return np.array(codes, np.int64).reshape(x.shape)
 
 
@@ -828,7 +841,12 @@ def in_floats(x, p):
 # right: dequantize
 
 
-FORMATS = {"float16": (11, -24, "e"), "float32": (24, -149, "f"), "float64": (53, -1074, "d"), "bfloat16": (8, -133, "f")}
+FORMATS = {
+    "float16": (11, -24, "e"),
+    "float32": (24, -149, "f"),
+    "float64": (53, -1074, "d"),
+    "bfloat16": (8, -133, "f"),
+}
 
 
 def dequantized_by_fractions(name):
@@ -875,7 +893,9 @@ def with_a_sticky_bit(q, p):
 
 def by_packing(q, p):
     flat = dequantized_by_fractions("float16")(q, p).astype(np.float64).reshape(-1)
-    packed = b"".join(struct.pack("<e", v) if np.isfinite(v) else struct.pack("<e", math.copysign(math.inf, v)) for v in flat)
+    packed = b"".join(
+        struct.pack("<e", v) if np.isfinite(v) else struct.pack("<e", math.copysign(math.inf, v)) for v in flat
+    )
     return np.frombuffer(packed, "<f2").reshape(q.shape)
 
 
@@ -897,7 +917,9 @@ def by_ratio(x):
     def most(v, twice, inclusive):
         n, d = abs(v).as_integer_ratio()
         p = (twice * d).bit_length() - n.bit_length() + 1
-        while (n << (p + 1 + 2000)) > (twice * d << 2000) or ((n << (p + 1 + 2000)) == (twice * d << 2000) and not inclusive):
+        while (n << (p + 1 + 2000)) > (twice * d << 2000) or (
+            (n << (p + 1 + 2000)) == (twice * d << 2000) and not inclusive
+        ):
             p -= 1
         return p
 
@@ -908,11 +930,10 @@ def by_ratio(x):
 
 def by_quantizing(x):
     ends = np.array([x.astype(np.float64).max(initial=0), x.astype(np.float64).min(initial=0)])
-    if not ends.any():
-        return np.int8(0)
-    p = 7 - int(np.frexp(ends)[1][np.argmax(np.abs(ends))])
-    codes = np.rint(np.ldexp(ends, p + 1))
-    return p + 1 if -128 <= codes[1] and codes[0] <= 127 else p
+    p = 8 - int(np.frexp(ends)[1][np.argmax(np.abs(ends))])
+    while ends.any() and not (np.rint(np.ldexp(ends[0], p)) <= 127 and np.rint(np.ldexp(ends[1], p)) >= -128):
+        p -= 1
+    return np.int16(p if ends.any() else 0)
 
 
 def by_bisection(x):
@@ -929,7 +950,7 @@ def by_bisection(x):
 
 def element_by_element(x):
     best = None
-    for v in x.reshape(-1).astype(np.float64).tolist():
+    for v in set(x.reshape(-1).astype(np.float64).tolist()):
         if v:
             p = 32 - math.frexp(v)[1]
             while not -(2**15) <= round(Fraction(v) * Fraction(2) ** p) <= 2**15 - 1:

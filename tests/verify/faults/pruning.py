@@ -502,7 +502,9 @@ def ranked_by_sorted(x, k):
 
 WRONG = [
     Wrong("keeps all that reach the k-th", "top_k_mask", mask_reaching_the_kth, "ties? .*more than k; this"),
-    Wrong("keeps all at k = 0", "top_k_mask", mask_reaching_the_kth_unguarded, "more than k; and all entries where k is 0"),
+    Wrong(
+        "keeps all at k = 0", "top_k_mask", mask_reaching_the_kth_unguarded, "more than k; and all entries where k is 0"
+    ),
     Wrong("strictly above the k-th", "top_k_mask", mask_above_the_kth, "exceeds the k-th .* fewer than k"),
     Wrong("strictly above the pruned", "top_k_mask", mask_above_the_pruned, "largest magnitude to be dropped"),
     Wrong("quantile", "top_k_mask", mask_by_quantile, "reaches an interpolated quantile"),
