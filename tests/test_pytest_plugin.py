@@ -38,22 +38,31 @@ def project(pytester, monkeypatch):
     return run
 
 
-def test_the_fixture_passes_one_that_agrees_and_returns_the_report(project):
+def test_the_fixture_and_assert_agrees_pass_one_that_agrees(project):
     result = project(
         RIGHT
         + """
-    def test_mine(refcompress_check):
-        report = refcompress_check(right, "quantize", bits=8)
-        assert report.verdict == "agrees"
-        assert (report.examples, report.seed) == (30, 5)
+    import pytest
+    from refcompress.verify import assert_agrees
 
-    def test_other_examples(refcompress_check):
+    def test_options_of_the_command_line(refcompress_check):
+        report = refcompress_check(right, "quantize", bits=8)
+        assert (report.verdict, report.examples, report.seed) == ("agrees", 30, 5)
+
+    def test_options_of_the_call(refcompress_check):
         assert refcompress_check(right, "quantize", bits=8, examples=20, seed=1).examples == 20
+
+    def test_without_the_fixture():
+        assert_agrees(right, "quantize", bits=8, examples=20)
+        with pytest.raises(AssertionError, match="it rounds halves to even"):
+            assert_agrees(right, "quantize", bits=8, rounding="floor", examples=20)
     """,
         "--refcompress-examples=30",
         "--refcompress-seed=5",
+        "-W",
+        "error",
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
 
 
 def test_the_fixture_fails_the_test_with_the_report_as_its_text(project):
@@ -75,26 +84,6 @@ def test_the_fixture_fails_the_test_with_the_report_as_its_text(project):
     )
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
-
-
-def test_assert_agrees_works_in_any_test_without_the_fixture(project):
-    result = project(
-        WRONG
-        + """
-    import pytest
-    from refcompress.verify import assert_agrees
-
-    def test_right_rule():
-        assert_agrees(wrong, "quantize", bits=8, rounding="half_away", examples=20)
-
-    def test_wrong_rule():
-        with pytest.raises(AssertionError, match="rounds halves away from zero"):
-            assert_agrees(wrong, "quantize", bits=8, examples=20)
-    """,
-        "-W",
-        "error",
-    )
-    result.assert_outcomes(passed=2)
 
 
 def test_the_options_are_in_the_help(project):

@@ -186,9 +186,15 @@ def _drawing_by_seed_alone() -> Iterator[None]:
 
     Otherwise one seed would give other reports in another program, and a cache be written to the current folder.
     """
-    from hypothesis.internal.conjecture import providers
-    from hypothesis.internal.constants_ast import Constants
-
+    try:
+        from hypothesis.internal.conjecture import providers
+        from hypothesis.internal.constants_ast import Constants
+    except ImportError:  # a release that draws no such numbers
+        yield
+        return
+    if not {"_get_local_constants", "CONSTANTS_CACHE"} <= vars(providers).keys():
+        yield
+        return
     no_constants, no_cache = Constants(), type(providers.CONSTANTS_CACHE)(1024)
     before = providers._get_local_constants, providers.CONSTANTS_CACHE
     providers._get_local_constants, providers.CONSTANTS_CACHE = lambda: no_constants, no_cache

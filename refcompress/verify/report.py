@@ -230,7 +230,8 @@ def _rows(example: Counterexample) -> Iterator[tuple[str, ...]]:
     for name, flags, e, g, bound in zip(names, example.wrong, right, got, bounds, strict=True):
         for index in zip(*np.nonzero(np.atleast_1d(flags)), strict=True):
             at = index if flags.ndim else ()
-            given = _show(first[at]) if isinstance(first, np.ndarray) and first.shape == flags.shape else ""
+            beside = len(right) == 1 and isinstance(first, np.ndarray) and first.shape == flags.shape
+            given = _show(first[at]) if beside else ""
             off, allowed = "", ""
             if bound is not None:
                 with np.errstate(all="ignore"):

@@ -477,6 +477,47 @@ def test_inputs_that_the_precision_does_not_hold_may_be_rounded_when_they_are_re
     assert_network_within(computed, (weights, biases, x, target), "relu", "mean", SINGLE)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_slope_is_bounded_where_the_error_may_lead_not_where_the_value_is(activation, mode):
+    inputs = (
+        [np.array([[100.0], [-97.0]]), np.array([[1.0]])],
+        [np.zeros(1), np.zeros(1)],
+        np.ones((1, 2)),
+        np.ones((1, 1)),
+    )
+    for seed, form in enumerate(("y", "z", "products") * 5):  # the sum is 3, and may well come out as 1
+        computed = Adversary(COARSE[0], mode, seed).network(*inputs, activation, 1, "loss", form, 2)
+        assert_network_within(computed, inputs, activation, "sum", COARSE[0])
+
+
+def test_terms_that_are_each_too_small_to_count_excuse_a_relu_that_is_off():
+    u, ones = SINGLE.unit, np.ones((1, 20), np.float32)
+    weights, biases = [np.array([[1.0], *[[u]] * 18, [-1.0]]), np.ones((1, 1))], [np.zeros(1), np.zeros(1)]
+    assert in_order(list(np.float32(weights[0][:, 0])), None, "forward") == 0  # where 18 u is right
+    right = 2 * (18 * u - 5.0)
+    dw, db = mlp_gradients_bound(weights, biases, ones, [[5.0]], activation="relu", reduction="sum", precision=SINGLE)
+    assert db[0][0] >= abs(right)
+    assert (dw[0] >= abs(right)).all()
+
+
+def test_a_reciprocal_that_is_flushed_to_zero_is_within_the_bound_for_such_an_arithmetic():
+    s, t = np.ones(20_000), np.zeros(20_000)
+    bound = mse_gradient_bound(s, t, reduction="mean", precision=precision_of("float16", flush=True))
+    assert (
+        bound >= 2 / 20_000
+    ).all()  # 1 / 20000 is below the smallest normal float16, so that the gradient comes out as 0
+    assert (mse_gradient_bound(s, t, reduction="mean", precision=precision_of("float16")) < 2 / 20_000).all()
+
+
+def test_a_gradient_that_can_overflow_before_a_dead_relu_promises_nothing():
+    weights, biases = [np.array([[1.0, -1.0]]), np.array([[1.0], [60000.0]])], [np.zeros(2), np.zeros(1)]
+    for name, limit in (("float16", np.inf), ("float32", 0.0)):  # inf times the relu's 0 is nan
+        arguments = weights, biases, [[1.0]], [[5.0]]
+        dw, _ = mlp_gradients_bound(*arguments, activation="relu", precision=precision_of(name))
+        assert dw[0][0, 1] == limit
+
+
 # Where nothing is rounded, nothing may differ.
 
 

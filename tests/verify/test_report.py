@@ -86,7 +86,7 @@ def test_the_report_of_one_that_differs_as_a_person_reads_it(differs):
         "p = 3",
         "candidate(x, p)  # the first answer is right",
         "out = candidate(x, p)",
-        "assert str(np.asarray(out, float).tolist()) == str([2.0, 0.0]), out",
+        "assert np.asarray(out, float).tolist() == [2.0, 0.0], out",
         "",
         "1,203 values compared, 1,100 wrong; seed 5, 200 examples",
         "  ones        1,200  1,100 wrong",

@@ -1,7 +1,6 @@
 """``mlp_forward`` and ``mlp_gradients`` as operations: networks of every form, with numbers that show a wrong rule."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.mlp.error_bounds import mlp_forward_bound, mlp_gradients_bound, precision_of
 from refcompress.mlp.network import mlp_forward, mlp_gradients
-from refcompress.verify.inputs import float_dtype, networks, scattered
-from refcompress.verify.operation import Arguments, Case, Input, Law, Operation, Region, Setting, Settings
+from refcompress.verify.inputs import networks
+from refcompress.verify.operation import Arguments, Input, Law, Operation, Region, Setting, Settings
 from refcompress.verify.operations.bounded import (
     beside_reference,
     cast_error,
@@ -20,8 +19,16 @@ from refcompress.verify.operations.bounded import (
     wide,
 )
 from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
+from refcompress.verify.operations.gradient_faults import GRADIENT_FAULTS
 from refcompress.verify.operations.losses import REDUCTION_SETTING
-from refcompress.verify.operations.network_faults import FORWARD_FAULTS, GRADIENT_FAULTS, RIGHT, run
+from refcompress.verify.operations.network_cases import (
+    FORWARD_KILLS,
+    GRADIENTS_KILLS,
+    cast,
+    network,
+    network_cases,
+)
+from refcompress.verify.operations.network_faults import FORWARD_FAULTS, RIGHT, run
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -77,641 +84,6 @@ def _bound(
 
 _output_bound = _bound(_exact_output, _output_bound_in)
 _gradients_bound = _bound(_exact_gradients, _gradients_bound_in)
-
-
-def _cast(args: Sequence[Any], settings: Settings) -> Arguments:
-    """Return weights, biases and other arrays, which may be given as lists of numbers, in the dtype of the settings."""
-    dtype = float_dtype(settings["dtype"])
-    weights, biases, *rest = args
-    layers = ([np.asarray(a, np.float64).astype(dtype) for a in arrays] for arrays in (weights, biases))
-    return (*layers, *(np.asarray(a, np.float64).astype(dtype) for a in rest))
-
-
-def _network(
-    sizes: Sequence[int], n: int, settings: Settings, span: int = 2, divisor: float = 1.0, seed: int = 0
-) -> Arguments:
-    """Return a network, its inputs and its targets: scattered integers from -span to span, over the divisor."""
-    numbers = [
-        scattered(shape, span, seed + i) / divisor
-        for i, shape in enumerate(
-            [*pairwise(sizes), *((outputs,) for outputs in sizes[1:]), (n, sizes[0]), (n, sizes[-1])]
-        )
-    ]
-    layers = len(sizes) - 1
-    return _cast((numbers[:layers], numbers[layers : 2 * layers], *numbers[-2:]), settings)
-
-
-Make = Callable[[Settings], Iterator[Arguments]]
-
-
-def _forms(*forms: tuple[Sequence[int], int], **options: Any) -> Make:
-    """Return a case of networks of these widths, for batches of these sizes."""
-    return lambda settings: (_network(sizes, n, settings, seed=i, **options) for i, (sizes, n) in enumerate(forms))
-
-
-def _by_hand_sized(settings: Settings) -> Iterator[Arguments]:
-    for w, b, x, target in (
-        ([[[2]]], [[1]], [[3]], [[5]]),
-        ([[[1, -1]], [[2], [3]]], [[0, 0], [1]], [[5], [-5]], [[1], [2]]),
-        ([[[1, 2], [3, 4]]], [[1, -1]], [[1, 0], [0, 1]], [[0, 0], [0, 0]]),
-        ([[[2]], [[2]]], [[0], [0]], [[1]], [[0]]),
-    ):
-        yield _cast((w, b, x, target), settings)
-
-
-def _zero_preactivation(settings: Settings) -> Iterator[Arguments]:
-    """Yield hidden units whose input is exactly 0, and -0.0 where a sum of such is: nothing was rounded there."""
-    hidden, out = [[0.0, -0.0, 1.0], [0.0, 0.0, -1.0]], [[1.0, -2], [3, 1], [1, 1]]
-    for zero in (0.0, -0.0):
-        x = [[1.0, 2], [zero, zero], [2, 1]]
-        yield _cast(([hidden, out], [[zero, zero, zero], [1.0, -1]], x, [[0.0, 0]] * 3), settings)
-    yield _cast(([[[1.0, -1]], [[2.0], [3]]], [[0.0, 0], [0.0]], [[0.0], [-0.0], [1]], [[1.0], [1], [1]]), settings)
-    yield _cast(
-        ([[[1.0, 2]], [[0.0, 1], [0, 1]], [[1.0], [1]]], [[1.0, 1], [0.0, 0], [1.0]], [[1.0]], [[0.0]]), settings
-    )
-
-
-def _dead_units(settings: Settings) -> Iterator[Arguments]:
-    for bias in (-9.0, 9.0):
-        w, _, x, target = _network((2, 3, 2), 4, settings, seed=5)
-        yield _cast((w, [[bias, -bias, bias], [1, -1]], x, target), settings)
-    w, b, x, target = _network((2, 3, 3, 1), 3, settings, seed=6)
-    yield _cast((w, [b[0], [-99.0, -99, -99], b[2]], x, target), settings)
-
-
-def _negative_biases(settings: Settings) -> Iterator[Arguments]:
-    w, b, x, target = _network((3, 4, 2), 5, settings, seed=7)
-    yield _cast((w, [-np.abs(a.astype(np.float64)) - 1 for a in b], x, target), settings)
-    yield _cast(
-        ([np.abs(a.astype(np.float64)) for a in w], [-np.ones(4), -np.ones(2)], np.abs(wide((x,))[0]), target), settings
-    )
-
-
-def _zero_weights(settings: Settings) -> Iterator[Arguments]:
-    w, b, x, target = _network((2, 3, 2), 3, settings, seed=8)
-    for zeros in ((0,), (1,), (0, 1)):
-        yield _cast(([a * 0 if i in zeros else a for i, a in enumerate(wide((w,))[0])], b, x, target), settings)
-    yield _cast((w, b, np.zeros((3, 2)), target), settings)
-    yield _cast((w, [np.zeros(3), np.zeros(2)], x, target), settings)
-    yield _cast((w, [np.zeros(3), np.zeros(2)], np.zeros((3, 2)), target), settings)
-
-
-def _same_rows(settings: Settings) -> Iterator[Arguments]:
-    w, b, x, target = wide(_network((3, 4, 2), 1, settings, seed=9))
-    for n in (1, 2, 8):
-        yield _cast((w, b, np.tile(x, (n, 1)), np.tile(target, (n, 1))), settings)
-
-
-def _right_target(settings: Settings) -> Iterator[Arguments]:
-    """Yield targets that the network meets exactly, but for one of them."""
-    w, b, x, _ = _network((3, 4, 2), 5, settings, seed=10)
-    target = np.asarray(_exact_output((w, b, x), settings))
-    if settings["activation"] != "tanh":
-        yield _cast((w, b, x, target), settings)
-        target = target.copy()
-        target[2, 1] += 2
-        yield _cast((w, b, x, target), settings)
-
-
-def _empty_batch(settings: Settings) -> Iterator[Arguments]:
-    if settings.get("reduction", "sum") == "sum":
-        yield _network((2, 3, 2), 0, settings)
-        yield _network((3, 1), 0, settings)
-
-
-def _cancelling(settings: Settings) -> Iterator[Arguments]:
-    """Yield sums whose terms are large beside the result."""
-    large = {"float16": 64.0, "bfloat16": 16.0, "float32": 2.0**12, "float64": 2.0**30}[settings["dtype"]]
-    w = [[[large, 1.0], [-large, 1.0], [1.0, 1.0]], [[1.0], [1.0]]]
-    for x in ([[1.0, 1.0, 1.0]], [[2.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [[0.1, 0.1, 0.1]]):
-        yield _cast((w, [[1.0, -1.0], [0.5]], x, [[0.25]] * len(x)), settings)
-
-
-def _unlike_sizes(settings: Settings) -> Iterator[Arguments]:
-    w, b, x, target = wide(_network((3, 4, 2), 5, settings, span=9, divisor=7, seed=11))
-    scale = 2.0 ** {"float16": 4, "bfloat16": 10, "float32": 10, "float64": 100}[settings["dtype"]]
-    yield _cast(([w[0] * scale, w[1] / scale], b, x, target), settings)
-    yield _cast(([w[0] / scale, w[1] * scale], b, x, target), settings)
-    yield _cast((w, b, x * np.array([scale, 1, 1 / scale]), target), settings)
-
-
-def _small_slopes(settings: Settings) -> Iterator[Arguments]:
-    """Yield hidden sums from far below to far above 0, one unit each: the whole of the activation."""
-    z = np.array([-8, -4, -2, -1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1, 2, 4, 8])
-    out = np.resize([1.0, -1, 2], (len(z), 1))
-    yield _cast(([z[None], out], [np.zeros(len(z)), [0.5]], [[1.0]], [[0.0]]), settings)
-    yield _cast(([np.ones((1, 1)), np.ones((1, 1))], [[0.0], [0.0]], z[:, None], np.ones((len(z), 1))), settings)
-
-
-FORWARD_KILLS: dict[str, tuple[str, ...]] = {
-    "a person can follow": ("*", "!bias_after", "!hidden_bias_missing", "!only_first_activated"),
-    "one layer": (
-        "averaged",
-        "batch_mean_output",
-        "bias_subtracted",
-        "bias_twice",
-        "centred_output",
-        "first_example",
-        "input_activated",
-        "input_scaled",
-        "last_activated",
-        "last_bias_missing",
-        "magnitudes",
-        "no_bias",
-        "one_bias",
-        "only_last_activated",
-        "residual",
-        "row_major",
-        "sigmoid_output",
-        "softmax",
-    ),
-    "one layer, square": (
-        "averaged",
-        "batch_mean_output",
-        "bias_across",
-        "bias_first",
-        "bias_subtracted",
-        "bias_twice",
-        "centred_output",
-        "first_example",
-        "input_activated",
-        "input_scaled",
-        "last_activated",
-        "last_bias_missing",
-        "magnitudes",
-        "no_bias",
-        "one_bias",
-        "only_last_activated",
-        "residual",
-        "row_major",
-        "sigmoid_output",
-        "softmax",
-        "transposed",
-    ),
-    "one unit in each layer": (
-        "*",
-        "!averaged",
-        "!batch_mean_output",
-        "!bias_across",
-        "!first_example",
-        "!first_not_activated",
-        "!input_activated",
-        "!input_scaled",
-        "!leaky",
-        "!leaky_wide",
-        "!one_bias",
-        "!row_major",
-        "!transposed",
-    ),
-    "one output": ("*", "!bias_across", "!last_layer_only"),
-    "a batch of 1": ("*", "!batch_mean_output", "!bias_across", "!first_example"),
-    "batches of 2, 7 and 32": (
-        "*",
-        "!bias_first",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "square layers": ("*",),
-    "widths that differ": ("*", "!bias_first", "!last_layer_only", "!residual", "!transposed"),
-    "four layers": ("*", "!input_scaled"),
-    "hidden sums of exactly 0 and -0.0": ("*", "!bias_across", "!bias_first", "!input_activated", "!last_layer_only"),
-    "dead units": ("*", "!bias_across", "!last_layer_only", "!residual", "!transposed"),
-    "negative biases": (
-        "*",
-        "!bias_across",
-        "!bias_first",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "zero weights, inputs or biases": (
-        "*",
-        "!bias_first",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "the same row again": (
-        "*",
-        "!batch_mean_output",
-        "!bias_first",
-        "!first_example",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "targets that are met": (
-        "*",
-        "!activation=relu",
-        "!bias_across",
-        "!bias_first",
-        "!in_16_bits",
-        "!in_float32",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!relu6",
-        "!residual",
-        "!transposed",
-    ),
-    "every slope of the activation": (
-        "*",
-        "!bias_across",
-        "!bias_after",
-        "!bias_first",
-        "!hidden_bias_missing",
-        "!last_layer_only",
-        "!one_bias",
-        "!only_first_activated",
-        "!row_major",
-        "!transposed",
-    ),
-    "large terms that cancel": (
-        "*",
-        "!bias_first",
-        "!input_activated",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "fractions of all digits": ("*", "!only_first_activated"),
-    "layers of unlike size": (
-        "*",
-        "!bias_across",
-        "!bias_first",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-    "strided": ("*", "!only_first_activated"),
-    "reversed": ("*", "!only_first_activated"),
-    "Fortran order": ("*", "!only_first_activated"),
-    "read-only": (
-        "*",
-        "!bias_across",
-        "!bias_first",
-        "!last_layer_only",
-        "!only_first_activated",
-        "!residual",
-        "!transposed",
-    ),
-}
-GRADIENTS_KILLS: dict[str, tuple[str, ...]] = {
-    "a person can follow": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_magnitudes",
-        "!back_transposed",
-        "!hidden_bias_missing",
-        "!only_first_activated",
-        "!slope_of_layer_below",
-    ),
-    "one layer": (
-        "*",
-        "!absolute",
-        "!activation=identity",
-        "!activation=relu",
-        "!activation=tanh",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_magnitudes",
-        "!back_transposed",
-        "!back_without_weights",
-        "!bias_across",
-        "!bias_first",
-        "!elu",
-        "!first_layer_zero",
-        "!first_not_activated",
-        "!gelu",
-        "!hidden_bias_missing",
-        "!in_float32",
-        "!leaky",
-        "!leaky_wide",
-        "!mask_inverted",
-        "!mask_of_both",
-        "!mask_of_gradient",
-        "!mask_of_nonzero",
-        "!negative_part",
-        "!no_derivative",
-        "!only_first_activated",
-        "!only_last_layer",
-        "!relu6",
-        "!sigmoid",
-        "!silu",
-        "!slope_leaky",
-        "!slope_of_first_example",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!softplus",
-        "!step",
-        "!tanh_as_sigmoid",
-        "!tanh_of_z",
-        "!tanh_plus",
-        "!tanh_square_root",
-        "!tanh_twice",
-        "!tanh_without_square",
-        "!transposed",
-        "!updated_001",
-        "!updated_01",
-        "!updated_1",
-        "!weight_transposed",
-    ),
-    "one layer, square": (
-        "*",
-        "!absolute",
-        "!activation=identity",
-        "!activation=relu",
-        "!activation=tanh",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_magnitudes",
-        "!back_transposed",
-        "!back_without_weights",
-        "!elu",
-        "!first_layer_zero",
-        "!first_not_activated",
-        "!gelu",
-        "!hidden_bias_missing",
-        "!in_float32",
-        "!leaky",
-        "!leaky_wide",
-        "!mask_inverted",
-        "!mask_of_both",
-        "!mask_of_gradient",
-        "!mask_of_nonzero",
-        "!negative_part",
-        "!no_derivative",
-        "!only_first_activated",
-        "!only_last_layer",
-        "!relu6",
-        "!sigmoid",
-        "!silu",
-        "!slope_leaky",
-        "!slope_of_first_example",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!softplus",
-        "!step",
-        "!tanh_as_sigmoid",
-        "!tanh_of_z",
-        "!tanh_plus",
-        "!tanh_square_root",
-        "!tanh_twice",
-        "!tanh_without_square",
-        "!updated_001",
-        "!updated_01",
-        "!updated_1",
-    ),
-    "one unit in each layer": (
-        "*",
-        "!averaged",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_mean_over_units",
-        "!bias_of_first_unit",
-        "!bias_summed_over_units",
-        "!mask_of_nonzero",
-        "!one_bias",
-        "!row_major",
-        "!slope_of_first_example",
-        "!transposed",
-        "!weight_row_major",
-        "!weight_transposed",
-    ),
-    "one output": ("*", "!at_zero_1", "!at_zero_half", "!bias_across"),
-    "a batch of 1": (
-        "*",
-        "!batch_divided_again",
-        "!batch_not_divided",
-        "!bias_across",
-        "!bias_mean",
-        "!bias_of_first",
-        "!bias_of_last",
-        "!slope_of_first_example",
-        "!slope_of_layer_below",
-        "!weight_mean",
-        "!weight_of_first",
-        "!weight_of_last",
-    ),
-    "batches of 2, 7 and 32": (
-        "*",
-        "!back_transposed",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "square layers": ("*", "!at_zero_1", "!at_zero_half"),
-    "widths that differ": (
-        "*",
-        "!back_transposed",
-        "!bias_first",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "four layers": ("*",),
-    "hidden sums of exactly 0 and -0.0": ("*", "!bias_first"),
-    "dead units": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_across",
-        "!residual",
-        "!slope_of_layer_above",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "negative biases": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "zero weights, inputs or biases": (
-        "*",
-        "!back_transposed",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "the same row again": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_first_example",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "targets that are met": (
-        "*",
-        "!activation=relu",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_magnitudes",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_first",
-        "!difference_per_example",
-        "!in_float32",
-        "!last_activated",
-        "!only_first_activated",
-        "!reduction=mean",
-        "!relu6",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!tanh_as_sigmoid",
-        "!tanh_of_z",
-        "!tanh_plus",
-        "!tanh_square_root",
-        "!tanh_twice",
-        "!tanh_without_square",
-        "!transposed",
-        "!weight_of_magnitudes",
-        "!weight_transposed",
-    ),
-    "every slope of the activation": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_first",
-        "!hidden_bias_missing",
-        "!one_bias",
-        "!only_first_activated",
-        "!row_major",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_row_major",
-        "!weight_transposed",
-    ),
-    "large terms that cancel": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_magnitudes",
-        "!back_transposed",
-        "!back_without_weights",
-        "!bias_first",
-        "!in_float32",
-        "!mask_of_both",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "fractions of all digits": ("*", "!at_zero_1", "!at_zero_half", "!only_first_activated", "!slope_of_layer_below"),
-    "layers of unlike size": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-    "no examples": (
-        "batch_divided_again",
-        "bias_mean",
-        "bias_of_first",
-        "bias_of_last",
-        "decay_0001",
-        "decay_001",
-        "decay_01",
-        "reduction=batch_mean",
-        "reduction=mean",
-        "weight_mean",
-    ),
-    "strided": ("*", "!only_first_activated", "!slope_of_layer_below"),
-    "reversed": ("*", "!only_first_activated", "!slope_of_layer_below"),
-    "Fortran order": ("*", "!only_first_activated", "!slope_of_layer_below"),
-    "read-only": (
-        "*",
-        "!at_zero_1",
-        "!at_zero_half",
-        "!back_transposed",
-        "!bias_across",
-        "!bias_first",
-        "!only_first_activated",
-        "!residual",
-        "!slope_of_layer_above",
-        "!slope_of_layer_below",
-        "!transposed",
-        "!weight_transposed",
-    ),
-}
-
-CASES: tuple[tuple[str, Make, str], ...] = (
-    ("a person can follow", _by_hand_sized, "plain"),
-    ("one layer", _forms(((1, 1), 1), ((3, 1), 4), ((1, 3), 4), ((3, 2), 7)), "plain"),
-    ("one layer, square", _forms(((2, 2), 3), ((3, 3), 3)), "plain"),
-    ("one unit in each layer", _forms(((1, 1, 1), 1), ((1, 1, 1), 3), ((1, 1, 1, 1), 2)), "plain"),
-    ("one output", _forms(((3, 4, 1), 5), ((2, 3, 3, 1), 2)), "plain"),
-    ("a batch of 1", _forms(((3, 4, 2), 1), ((2, 2, 2), 1), ((2, 3, 4, 2), 1)), "plain"),
-    ("batches of 2, 7 and 32", _forms(((3, 4, 2), 2), ((3, 4, 2), 7), ((3, 4, 2), 32)), "plain"),
-    ("square layers", _forms(((2, 2, 2), 2), ((3, 3, 3, 3), 3), ((4, 4, 4), 2)), "plain"),
-    ("widths that differ", _forms(((2, 5, 3), 4), ((4, 1, 3, 2), 3), ((1, 6, 1), 2)), "plain"),
-    ("four layers", _forms(((2, 3, 2, 3, 2), 3), ((2, 2, 2, 2, 2), 2), span=1), "plain"),
-    ("hidden sums of exactly 0 and -0.0", _zero_preactivation, "plain"),
-    ("dead units", _dead_units, "plain"),
-    ("negative biases", _negative_biases, "plain"),
-    ("zero weights, inputs or biases", _zero_weights, "plain"),
-    ("the same row again", _same_rows, "plain"),
-    ("targets that are met", _right_target, "plain"),
-    ("every slope of the activation", _small_slopes, "plain"),
-    ("large terms that cancel", _cancelling, "plain"),
-    ("fractions of all digits", _forms(((3, 4, 2), 5), ((3, 3, 3), 3), ((8, 5, 2), 9), span=20, divisor=13.0), "plain"),
-    ("layers of unlike size", _unlike_sizes, "plain"),
-    ("no examples", _empty_batch, "plain"),
-    ("strided", _forms(((3, 4, 2), 3), ((2, 2, 2), 2)), "strided"),
-    ("reversed", _forms(((3, 4, 2), 3), ((2, 2, 2), 2)), "reversed"),
-    ("Fortran order", _forms(((3, 4, 2), 3), ((2, 2, 2), 2)), "fortran"),
-    ("read-only", _forms(((3, 4, 2), 3)), "read-only"),
-)
-
-
-def _without_target(make: Make) -> Make:
-    return lambda settings: (args[:3] for args in make(settings))
 
 
 def _search_forward(settings: Settings) -> "SearchStrategy[Arguments]":
@@ -814,8 +186,8 @@ INPUTS = (
 def _changed(settings: Settings, **changes: Any) -> Arguments:
     """Return a small network with other arguments in place of some."""
     names = ("weights", "biases", "x", "target")
-    right = dict(zip(names, _network((2, 3, 2), 4, settings), strict=True))
-    return _cast(tuple({**right, **changes}.values()), settings)
+    right = dict(zip(names, network((2, 3, 2), 4, settings), strict=True))
+    return cast(tuple({**right, **changes}.values()), settings)
 
 
 REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
@@ -823,6 +195,12 @@ REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
     ("one bias for two layers", lambda s: _changed(s, biases=[np.ones(3)])),
     ("x[0, 0] = nan", lambda s: _changed(s, x=[[np.nan, 1.0]], target=[[1.0, 1.0]])),
 )
+
+
+def _without_target(make: Callable[[Settings], Arguments]) -> Callable[[Settings], Arguments]:
+    return lambda settings: make(settings)[:3]
+
+
 GRADIENTS_REJECTS = (
     *REJECTS,
     ("a target of one column for two outputs", lambda s: _changed(s, target=np.ones((4, 1)))),
@@ -837,14 +215,34 @@ def _parts_where(test: Callable[[int, int, bool], bool]) -> Callable[[Arguments,
         last = len(args[0]) - 1
         return [
             np.full(np.shape(part), test(i, last, bias))
-            for bias, layers in enumerate(expected)
+            for bias, layers in zip((False, True), expected, strict=True)
             for i, part in enumerate(layers)
         ]
 
     return mask
 
 
-REGIONS = (
+def _bias_of(n: int) -> Region:
+    return Region(
+        f"bias_{n}", f"in the bias gradient of layer {n}", _parts_where(lambda i, _, bias: bias and i == n - 1)
+    )
+
+
+def _weight_of(n: int) -> Region:
+    mask = _parts_where(lambda i, _, bias: not bias and i == n - 1)
+    return Region(f"weight_{n}", f"in the weight gradient of layer {n}", mask)
+
+
+# region, where, test: number of the layer and of the last one, whether it is the bias
+PARTS: tuple[tuple[str, str, Callable[[int, int, bool], bool]], ...] = (
+    ("hidden_biases", "in the bias gradients of the hidden layers", lambda i, last, bias: bias and i < last),
+    ("hidden_weights", "in the weight gradients of the hidden layers", lambda i, last, bias: not bias and i < last),
+    ("biases", "in the bias gradients", lambda i, last, bias: bias),
+    ("weights", "in the weight gradients", lambda i, last, bias: not bias),
+    ("last_layer", "in the gradients of the last layer", lambda i, last, bias: i == last),
+    ("hidden", "in the gradients of the hidden layers", lambda i, last, bias: i < last),
+)
+LAST = (
     Region(
         "last_bias", "in the bias gradient of the last layer", _parts_where(lambda i, last, bias: bias and i == last)
     ),
@@ -853,36 +251,12 @@ REGIONS = (
         "in the weight gradient of the last layer",
         _parts_where(lambda i, last, bias: not bias and i == last),
     ),
-    *(
-        Region(
-            f"bias_{n}",
-            f"in the bias gradient of layer {n}",
-            _parts_where(lambda i, last, bias, n=n: bias and i == n - 1),
-        )
-        for n in (1, 2, 3)
-    ),
-    *(
-        Region(
-            f"weight_{n}",
-            f"in the weight gradient of layer {n}",
-            _parts_where(lambda i, last, bias, n=n: not bias and i == n - 1),
-        )
-        for n in (1, 2, 3)
-    ),
-    Region(
-        "hidden_biases",
-        "in the bias gradients of the hidden layers",
-        _parts_where(lambda i, last, bias: bias and i < last),
-    ),
-    Region(
-        "hidden_weights",
-        "in the weight gradients of the hidden layers",
-        _parts_where(lambda i, last, bias: not bias and i < last),
-    ),
-    Region("biases", "in the bias gradients", _parts_where(lambda i, last, bias: bias)),
-    Region("weights", "in the weight gradients", _parts_where(lambda i, last, bias: not bias)),
-    Region("last_layer", "in the gradients of the last layer", _parts_where(lambda i, last, bias: i == last)),
-    Region("hidden", "in the gradients of the hidden layers", _parts_where(lambda i, last, bias: i < last)),
+)
+REGIONS = (
+    *LAST,
+    *(_bias_of(n) for n in (1, 2, 3)),
+    *(_weight_of(n) for n in (1, 2, 3)),
+    *(Region(name, where, _parts_where(test)) for name, where, test in PARTS),
 )
 
 
@@ -915,7 +289,7 @@ MLP_FORWARD = Operation(
     result="floats of shape (n, outputs)",
     parts=("the output",),
     answer=_output,
-    cases=tuple(Case(name, _without_target(make), FORWARD_KILLS.get(name, ()), layout) for name, make, layout in CASES),
+    cases=network_cases(FORWARD_KILLS, target=False),
     strategy=_search_forward,
     laws=(
         Law("equal_rows", "equal examples have equal outputs", _equal_rows),
@@ -931,7 +305,7 @@ MLP_FORWARD = Operation(
     bound=_output_bound,
     typical=({}, {"activation": "tanh", "dtype": "float64"}),
     by_hand=_output_by_hand,
-    rejects=tuple((name, lambda s, make=make: make(s)[:3]) for name, make in REJECTS),
+    rejects=tuple((name, _without_target(make)) for name, make in REJECTS),
 )
 
 MLP_GRADIENTS = Operation(
@@ -943,7 +317,7 @@ MLP_GRADIENTS = Operation(
     result="a list of weight gradients and a list of bias gradients",
     parts=("the weight gradients", "the bias gradients"),
     answer=_gradients,
-    cases=tuple(Case(name, make, GRADIENTS_KILLS.get(name, ()), layout) for name, make, layout in CASES),
+    cases=network_cases(GRADIENTS_KILLS, target=True),
     strategy=_search_gradients,
     laws=(
         Law("last_bias", "the last bias gradient is the sum of 2 (output - target) / N over the batch", _last_bias),

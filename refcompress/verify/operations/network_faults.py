@@ -4,6 +4,7 @@ Legend as in ``refcompress.mlp.network``: h what goes into a layer, z what comes
 loss's gradient there. Everything is computed in float64.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,19 +57,28 @@ def count(shape: tuple[int, ...], settings: Settings) -> int:
     return {"mean": int(np.prod(shape)), "sum": 1, "batch_mean": shape[0]}[settings["reduction"]]
 
 
+ACTIVATE: dict[str, Callable[[Array], Any]] = {
+    "relu": lambda z: np.maximum(z, 0.0),
+    "tanh": np.tanh,
+    "identity": lambda z: z,
+}
+SLOPE: dict[str, Callable[[Array, Array], Any]] = {
+    "relu": lambda z, h: (z > 0) * 1.0,
+    "tanh": lambda z, h: 1 - h * h,
+    "identity": lambda z, h: np.ones(z.shape),
+}
+
+
 def _activate(name: str, z: Array) -> Array:
-    return {"relu": lambda: np.maximum(z, 0.0), "tanh": lambda: np.tanh(z), "identity": lambda: z}[name]()
+    return np.asarray(ACTIVATE[name](z))
 
 
-def _slope(name: str, z: Array, h: Array) -> Array:
-    return {
-        "relu": lambda: (z > 0).astype(np.float64),
-        "tanh": lambda: 1 - h * h,
-        "identity": lambda: np.ones(z.shape),
-    }[name]()
+def slope_of(name: str, z: Array, h: Array) -> Array:
+    """Return the right derivative of an activation."""
+    return np.asarray(SLOPE[name](z, h))
 
 
-RIGHT = Way(_activate, _slope, lambda h, w, b, i, last: h @ w + b)
+RIGHT = Way(_activate, slope_of, lambda h, w, b, i, last: h @ w + b)
 
 
 def run(way: Way, weights: Layers, biases: Layers, x: Array, activation: str) -> Pass:
@@ -85,7 +95,8 @@ def output_of(way: Way) -> Answer:
     """Return the output of a network computed so, for ``mlp_forward``."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        return run(way, *wide(args), settings["activation"]).output
+        weights, biases, x = wide(args)
+        return run(way, weights, biases, x, settings["activation"]).output
 
     return answer
 
@@ -135,7 +146,8 @@ def rounding_bound(answer: Answer) -> Answer:
     return bound
 
 
-def _fault(form: Callable[[Way], Answer], name: str, statement: str, **changes: Any) -> Fault:
+def fault_of(form: Callable[[Way], Answer], name: str, statement: str, **changes: Any) -> Fault:
+    """Return the fault of a network that is right but for some steps."""
     answer = form(replace(RIGHT, **changes))
     return Fault(name, statement, answer, rounding_bound(answer))
 
@@ -151,10 +163,11 @@ def _square_transposed(h: Array, w: Array, b: Array, i: int, last: int) -> Array
 def _across(h: Array, w: Array, b: Array, i: int, last: int) -> Array:
     """Add the biases along the batch where the shapes allow it."""
     z = h @ w
-    return z + (b[:, None] if len(z) == len(b) else b)
+    return np.asarray(z + (b[:, None] if len(z) == len(b) else b))
 
 
-def _softmax(y: Array) -> Array:
+def softmax(y: Array) -> Array:
+    """Return the softmax of every row."""
     e = np.exp(y - y.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
@@ -167,14 +180,13 @@ def _leaky(by: float) -> Callable[[str, Array], Array]:
     return lambda name, z: np.where(z > 0, z, by * z) if name == "relu" else _activate(name, z)
 
 
-def _leaky_slope(by: float) -> Callable[[str, Array, Array], Array]:
-    return lambda name, z, h: np.where(z > 0, 1.0, by) if name == "relu" else _slope(name, z, h)
+def leaky_slope(by: float) -> Callable[[str, Array, Array], Array]:
+    """Return the derivative of a leaky relu."""
+    return lambda name, z, h: np.where(z > 0, 1.0, by) if name == "relu" else slope_of(name, z, h)
 
 
 def _erf(z: Array) -> Array:
-    from scipy.special import erf
-
-    return np.asarray(erf(z))
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(z))
 
 
 # name -> (what it does, h of z, dh/dz of z and h): activations that stand in for another one
@@ -199,7 +211,7 @@ STRANGERS: dict[str, tuple[str, Callable[[Array], Array], Callable[[Array, Array
 def _strangers(form: Callable[[Way], Answer]) -> tuple[Fault, ...]:
     """Return the faults of another activation than the one asked for."""
     return tuple(
-        _fault(
+        fault_of(
             form,
             name,
             f"applies {what} as its activation",
@@ -210,86 +222,86 @@ def _strangers(form: Callable[[Way], Answer]) -> tuple[Fault, ...]:
     )
 
 
-def _both(form: Callable[[Way], Answer]) -> tuple[Fault, ...]:
+def common_faults(form: Callable[[Way], Answer]) -> tuple[Fault, ...]:
     """Return the faults of a forward pass, which the gradients show too."""
     return (
         *_strangers(form),
-        _fault(form, "leaky", "applies a leaky relu with slope 0.01", activate=_leaky(0.01), slope=_leaky_slope(0.01)),
-        _fault(
-            form, "leaky_wide", "applies a leaky relu with slope 0.1", activate=_leaky(0.1), slope=_leaky_slope(0.1)
+        fault_of(form, "leaky", "applies a leaky relu with slope 0.01", activate=_leaky(0.01), slope=leaky_slope(0.01)),
+        fault_of(
+            form, "leaky_wide", "applies a leaky relu with slope 0.1", activate=_leaky(0.1), slope=leaky_slope(0.1)
         ),
-        _fault(
+        fault_of(
             form,
             "last_activated",
             "applies the activation to the last layer as well",
             activated=lambda i, last: True,
         ),
-        _fault(
+        fault_of(
             form,
             "only_last_activated",
             "applies the activation to the last layer and to no other",
             activated=lambda i, last: i == last,
         ),
-        _fault(
+        fault_of(
             form,
             "first_not_activated",
             "leaves out the activation of the first layer",
             activated=lambda i, last: 0 < i < last,
         ),
-        _fault(
+        fault_of(
             form,
             "only_first_activated",
             "applies the activation after the first layer alone",
             activated=lambda i, last: i == 0 < last,
         ),
-        _fault(form, "no_bias", "leaves out the biases", **_layer(lambda h, w, b, i, last: h @ w)),
-        _fault(
+        fault_of(form, "no_bias", "leaves out the biases", **_layer(lambda h, w, b, i, last: h @ w)),
+        fault_of(
             form,
             "last_bias_missing",
             "leaves out the bias of the last layer",
             **_layer(lambda h, w, b, i, last: h @ w + b * (i < last)),
         ),
-        _fault(
+        fault_of(
             form,
             "hidden_bias_missing",
             "leaves out the biases of all layers but the last",
             **_layer(lambda h, w, b, i, last: h @ w + b * (i == last)),
         ),
-        _fault(form, "bias_subtracted", "subtracts the biases", **_layer(lambda h, w, b, i, last: h @ w - b)),
-        _fault(form, "bias_twice", "adds the biases twice", **_layer(lambda h, w, b, i, last: h @ w + 2 * b)),
-        _fault(
+        fault_of(form, "bias_subtracted", "subtracts the biases", **_layer(lambda h, w, b, i, last: h @ w - b)),
+        fault_of(form, "bias_twice", "adds the biases twice", **_layer(lambda h, w, b, i, last: h @ w + 2 * b)),
+        fault_of(
             form,
             "one_bias",
             "gives every unit of a layer the bias of the first one",
             **_layer(lambda h, w, b, i, last: h @ w + b[:1]),
         ),
-        _fault(
+        fault_of(
             form,
             "bias_first",
             "adds the bias to the whole sum's terms: (h + b) W instead of h W + b, where the widths agree",
             **_layer(lambda h, w, b, i, last: (h + b) @ w if len(b) == len(w) else h @ w + b),
         ),
-        _fault(form, "bias_across", "adds the biases along the batch where the shapes allow it", **_layer(_across)),
-        _fault(form, "transposed", "transposes square weight matrices", **_layer(_square_transposed)),
-        _fault(
+        fault_of(form, "bias_across", "adds the biases along the batch where the shapes allow it", **_layer(_across)),
+        fault_of(form, "transposed", "transposes square weight matrices", **_layer(_square_transposed)),
+        fault_of(
             form,
             "row_major",
             "reads the memory of each weight matrix as (outputs, inputs)",
             **_layer(lambda h, w, b, i, last: h @ w.reshape(w.shape[::-1]).T + b),
         ),
-        _fault(
+        fault_of(
             form,
             "magnitudes",
             "takes the magnitudes of the weights",
             **_layer(lambda h, w, b, i, last: h @ np.abs(w) + b),
         ),
-        _fault(
+        fault_of(
             form,
             "averaged",
             "takes the mean over the inputs of a layer and not their sum",
             **_layer(lambda h, w, b, i, last: h @ w / len(w) + b),
         ),
-        _fault(
+        fault_of(
             form,
             "residual",
             "adds the input of a layer to its output where the widths agree",
@@ -314,323 +326,38 @@ def _bias_after(form: str) -> Answer:
 _late = _bias_after("forward")
 
 FORWARD_FAULTS = (
-    *_both(output_of),
+    *common_faults(output_of),
     Fault("bias_after", "adds the bias after the activation", _late, rounding_bound(_late)),
-    _fault(output_of, "softmax", "ends with a softmax", after=_softmax),
-    _fault(output_of, "sigmoid_output", "ends with a sigmoid", after=_sigmoid),
-    _fault(
+    fault_of(output_of, "softmax", "ends with a softmax", after=softmax),
+    fault_of(output_of, "sigmoid_output", "ends with a sigmoid", after=_sigmoid),
+    fault_of(
         output_of,
         "centred_output",
         "subtracts the mean of the batch from the output",
         after=lambda y: y - y.mean(axis=0),
     ),
-    _fault(
+    fault_of(
         output_of, "batch_mean_output", "gives every example the mean output", after=lambda y: y * 0 + y.mean(axis=0)
     ),
-    _fault(
+    fault_of(
         output_of, "first_example", "gives every example the output of the first one", after=lambda y: y * 0 + y[:1]
     ),
-    _fault(
+    fault_of(
         output_of,
         "input_activated",
         "applies the activation of a hidden layer to the input: a relu",
         before=lambda x: np.maximum(x, 0),
     ),
-    _fault(
+    fault_of(
         output_of,
         "input_scaled",
         "normalizes the input: it divides by the largest magnitude",
         before=lambda x: x / (np.max(np.abs(x), initial=0) or 1.0),
     ),
-    _fault(
+    fault_of(
         output_of,
         "last_layer_only",
         "returns the output of the layer before the last where the widths agree",
         layer=lambda h, w, b, i, last: h if i == last > 0 and w.shape[0] == w.shape[1] else h @ w + b,
     ),
-)
-
-
-def _mean_bias(dz: Array) -> Array:
-    return dz.mean(axis=0)
-
-
-def _clipped(a: Array) -> Array:
-    return np.clip(a, -1.0, 1.0)
-
-
-def _norm_clipped(dws: Layers, dbs: Layers, args: Arguments) -> tuple[Layers, Layers]:
-    norm = np.sqrt(sum(float(np.sum(a * a)) for a in (*dws, *dbs)))
-    scale = min(1.0, 1.0 / norm) if norm > 0 else 1.0
-    return [a * scale for a in dws], [a * scale for a in dbs]
-
-
-def _all(function: Callable[[Array], Array]) -> Callable[[Layers, Layers, Arguments], tuple[Layers, Layers]]:
-    return lambda dws, dbs, args: ([function(a) for a in dws], [function(a) for a in dbs])
-
-
-def _weights(function: Callable[[Array], Array]) -> Callable[[Layers, Layers, Arguments], tuple[Layers, Layers]]:
-    return lambda dws, dbs, args: ([function(a) for a in dws], dbs)
-
-
-def _zero(a: Array) -> Array:
-    return np.zeros(a.shape)
-
-
-def _from_wrong_layer(step: int) -> Callable[[Array, Pass, int, Callable[[int], Array]], Array]:
-    """Take the derivative of another layer where it has the same width."""
-
-    def chain(dh: Array, done: Pass, i: int, slope: Callable[[int], Array]) -> Array:
-        other = i + step
-        if 0 <= other < len(done.sums) and done.sums[other].shape == dh.shape:
-            return np.asarray(dh * slope(other))
-        return np.asarray(dh * slope(i))
-
-    return chain
-
-
-def _scaled_loss(factor: Callable[[tuple[int, ...]], float]) -> dict[str, Any]:
-    return {"loss": lambda y, t, s: 2 * (y - t) / count(y.shape, s) * factor(y.shape)}
-
-
-def _updated(rate: float) -> dict[str, Any]:
-    return {"back": lambda dz, w, dw: dz @ (w - rate * dw).T}
-
-
-def _relu_only(slope: Callable[[Array], Array]) -> dict[str, Any]:
-    return {"slope": lambda name, z, h: slope(z) if name == "relu" else _slope(name, z, h)}
-
-
-def _tanh_only(slope: Callable[[Array, Array], Array]) -> dict[str, Any]:
-    return {"slope": lambda name, z, h: slope(z, h) if name == "tanh" else _slope(name, z, h)}
-
-
-def _decayed(rate: float) -> dict[str, Any]:
-    return {"finish": lambda dws, dbs, args: ([dw + rate * w for dw, w in zip(dws, args[0], strict=True)], dbs)}
-
-
-_G = gradients_of
-
-GRADIENT_FAULTS = (
-    *_both(_G),
-    _fault(_G, "halved", "misses the factor 2 of the loss", **_scaled_loss(lambda shape: 0.5)),
-    _fault(_G, "doubled", "has the factor 2 of the loss twice", **_scaled_loss(lambda shape: 2.0)),
-    _fault(_G, "negated", "has the other sign", **_scaled_loss(lambda shape: -1.0)),
-    _fault(_G, "batch_divided_again", "divides by the batch once more", **_scaled_loss(lambda shape: 1 / shape[0])),
-    _fault(
-        _G, "batch_not_divided", "does not divide by the batch: times its size", **_scaled_loss(lambda shape: shape[0])
-    ),
-    _fault(_G, "difference", "begins with output - target: no factor 2, no division", loss=lambda y, t, s: y - t),
-    _fault(
-        _G,
-        "difference_per_example",
-        "begins with (output - target) / batch: no factor 2",
-        loss=lambda y, t, s: (y - t) / len(y),
-    ),
-    _fault(
-        _G, "divided_by_last", "divides by the number of outputs alone", loss=lambda y, t, s: 2 * (y - t) / y.shape[1]
-    ),
-    _fault(
-        _G,
-        "of_mae",
-        "is the gradient of the mean absolute error",
-        loss=lambda y, t, s: np.sign(y - t) / count(y.shape, s),
-    ),
-    _fault(
-        _G,
-        "loss_clipped",
-        "clips output - target to [-1, 1]",
-        loss=lambda y, t, s: 2 * _clipped(y - t) / count(y.shape, s),
-    ),
-    _fault(_G, "target_ignored", "ignores the target", loss=lambda y, t, s: 2 * y / count(y.shape, s)),
-    _fault(
-        _G,
-        "cross_entropy",
-        "begins with softmax(output) - target",
-        loss=lambda y, t, s: 2 * (_softmax(y) - t) / count(y.shape, s),
-    ),
-    _fault(_G, "bias_mean", "takes the mean over the batch for the bias gradients", bias=_mean_bias),
-    _fault(
-        _G,
-        "bias_summed_over_units",
-        "sums the bias gradients over the units too: one number for the whole layer",
-        bias=lambda dz: np.full(dz.shape[1], dz.sum()),
-    ),
-    _fault(
-        _G,
-        "bias_mean_over_units",
-        "gives every unit of a layer the mean of their bias gradients",
-        bias=lambda dz: np.full(dz.shape[1], dz.sum() / dz.shape[1]),
-    ),
-    _fault(
-        _G,
-        "bias_of_first_unit",
-        "gives every unit of a layer the bias gradient of the first one",
-        bias=lambda dz: np.full(dz.shape[1], dz.sum(axis=0)[0]),
-    ),
-    _fault(_G, "bias_of_first", "takes the first example's bias gradients for the whole batch", bias=lambda dz: dz[0]),
-    _fault(_G, "bias_of_last", "takes the last example's bias gradients for the whole batch", bias=lambda dz: dz[-1]),
-    _fault(_G, "bias_zero", "gives 0 for the bias gradients", bias=lambda dz: np.zeros(dz.shape[1])),
-    _fault(_G, "bias_negated", "gives the bias gradients with the other sign", bias=lambda dz: -dz.sum(axis=0)),
-    _fault(
-        _G,
-        "bias_across",
-        "sums the bias gradients over the units and not over the batch where the shapes allow it",
-        bias=lambda dz: dz.sum(axis=1) if dz.shape[0] == dz.shape[1] else dz.sum(axis=0),
-    ),
-    _fault(_G, "bias_halved", "gives half of the bias gradients", bias=lambda dz: dz.sum(axis=0) / 2),
-    _fault(
-        _G,
-        "weight_mean",
-        "takes the mean over the batch for the weight gradients",
-        weight=lambda h, dz: h.T @ dz / len(dz),
-    ),
-    _fault(
-        _G,
-        "weight_of_first",
-        "takes the first example's weight gradients for the whole batch",
-        weight=lambda h, dz: h[:1].T @ dz[:1],
-    ),
-    _fault(
-        _G,
-        "weight_of_last",
-        "takes the last example's weight gradients for the whole batch",
-        weight=lambda h, dz: h[-1:].T @ dz[-1:],
-    ),
-    _fault(
-        _G,
-        "weight_without_input",
-        "leaves the input out of the weight gradients",
-        weight=lambda h, dz: np.ones(h.shape).T @ dz,
-    ),
-    _fault(
-        _G,
-        "weight_of_magnitudes",
-        "takes the magnitudes of the inputs for the weight gradients",
-        weight=lambda h, dz: np.abs(h).T @ dz,
-    ),
-    _fault(
-        _G,
-        "weight_transposed",
-        "transposes the gradients of square weight matrices",
-        weight=lambda h, dz: (h.T @ dz).T if h.shape[1] == dz.shape[1] else h.T @ dz,
-    ),
-    _fault(_G, "weight_row_major", "writes each weight gradient as (outputs, inputs)", weight=lambda h, dz: dz.T @ h),
-    _fault(_G, "weight_zero", "gives 0 for the weight gradients", finish=_weights(_zero)),
-    _fault(_G, "weight_negated", "gives the weight gradients with the other sign", finish=_weights(np.negative)),
-    _fault(
-        _G,
-        "back_transposed",
-        "goes back through W and not W^T where W is square",
-        back=lambda dz, w, dw: dz @ (w if w.shape[0] == w.shape[1] else w.T),
-    ),
-    _fault(
-        _G,
-        "back_without_weights",
-        "goes back without the weights: every input gets the sum",
-        back=lambda dz, w, dw: dz @ np.ones(w.shape).T,
-    ),
-    _fault(
-        _G,
-        "back_magnitudes",
-        "goes back through the magnitudes of the weights",
-        back=lambda dz, w, dw: dz @ np.abs(w).T,
-    ),
-    _fault(_G, "updated_01", "goes back through weights that are already updated (learning rate 0.1)", **_updated(0.1)),
-    _fault(
-        _G, "updated_001", "goes back through weights that are already updated (learning rate 0.01)", **_updated(0.01)
-    ),
-    _fault(_G, "updated_1", "goes back through weights that are already updated (learning rate 1)", **_updated(1.0)),
-    _fault(_G, "at_zero_1", "gives relu the derivative 1 at 0", **_relu_only(lambda z: (z >= 0) * 1.0)),
-    _fault(_G, "at_zero_half", "gives relu the derivative 1/2 at 0", **_relu_only(lambda z: np.heaviside(z, 0.5))),
-    _fault(_G, "no_derivative", "leaves out the activation's derivative", slope=lambda name, z, h: np.ones(z.shape)),
-    _fault(
-        _G,
-        "mask_of_gradient",
-        "masks by the sign of the gradient and not of z",
-        chain=lambda dh, p, i, s: np.maximum(dh, 0.0),
-    ),
-    _fault(
-        _G,
-        "mask_of_both",
-        "also drops negative gradients (guided backpropagation)",
-        chain=lambda dh, p, i, s: np.maximum(dh, 0.0) * s(i),
-    ),
-    _fault(
-        _G,
-        "slope_of_layer_below",
-        "takes the activation's derivative from the layer below where the widths agree",
-        chain=_from_wrong_layer(-1),
-    ),
-    _fault(
-        _G,
-        "slope_of_layer_above",
-        "takes the activation's derivative from the layer above where the widths agree",
-        chain=_from_wrong_layer(1),
-    ),
-    _fault(
-        _G,
-        "slope_of_first_example",
-        "takes the activation's derivative from the first example for all",
-        chain=lambda dh, p, i, s: dh * s(i)[:1],
-    ),
-    _fault(
-        _G,
-        "mask_inverted",
-        "lets gradients through where relu is off and not where it is on",
-        **_relu_only(lambda z: (z <= 0) * 1.0),
-    ),
-    _fault(_G, "mask_of_nonzero", "masks relu by z != 0 and not z > 0", **_relu_only(lambda z: (z != 0) * 1.0)),
-    _fault(_G, "slope_leaky", "gives relu the derivative 0.01 below 0", slope=_leaky_slope(0.01)),
-    _fault(
-        _G,
-        "tanh_without_square",
-        "takes 1 - h and not 1 - h^2 for the derivative of tanh",
-        **_tanh_only(lambda z, h: 1 - h),
-    ),
-    _fault(
-        _G,
-        "tanh_of_z",
-        "takes 1 - z^2 and not 1 - h^2 for the derivative of tanh",
-        **_tanh_only(lambda z, h: 1 - z * z),
-    ),
-    _fault(
-        _G,
-        "tanh_twice",
-        "takes 1 - tanh(h)^2, of the activated value, for the derivative of tanh",
-        **_tanh_only(lambda z, h: 1 - np.tanh(h) ** 2),
-    ),
-    _fault(
-        _G,
-        "tanh_as_sigmoid",
-        "takes h (1 - h), the derivative of a sigmoid, for that of tanh",
-        **_tanh_only(lambda z, h: h * (1 - h)),
-    ),
-    _fault(_G, "tanh_plus", "takes 1 + h^2 for the derivative of tanh", **_tanh_only(lambda z, h: 1 + h * h)),
-    _fault(
-        _G,
-        "tanh_square_root",
-        "takes 1 - h^2 twice for the derivative of tanh",
-        **_tanh_only(lambda z, h: (1 - h * h) ** 2),
-    ),
-    _fault(
-        _G,
-        "only_last_layer",
-        "gives 0 for all layers but the last",
-        finish=lambda dws, dbs, args: ([*map(_zero, dws[:-1]), dws[-1]], [*map(_zero, dbs[:-1]), dbs[-1]]),
-    ),
-    _fault(
-        _G,
-        "first_layer_zero",
-        "gives 0 for the first of several layers",
-        finish=lambda dws, dbs, args: (
-            (dws, dbs) if len(dws) == 1 else ([_zero(dws[0]), *dws[1:]], [_zero(dbs[0]), *dbs[1:]])
-        ),
-    ),
-    _fault(_G, "decay_01", "adds a weight decay of 0.1", **_decayed(0.1)),
-    _fault(_G, "decay_001", "adds a weight decay of 0.01", **_decayed(0.01)),
-    _fault(_G, "decay_0001", "adds a weight decay of 0.0001", **_decayed(0.0001)),
-    _fault(_G, "clipped", "clips the gradients to [-1, 1]", finish=_all(_clipped)),
-    _fault(_G, "norm_clipped", "scales the gradients down to a norm of 1", finish=_norm_clipped),
-    _fault(_G, "magnitude", "gives the magnitudes of the gradients", finish=_all(np.abs)),
 )
