@@ -1,4 +1,8 @@
-"""refcompress: a NumPy reference implementation of model compression, and a tester for everybody else's."""
+"""refcompress: a NumPy reference implementation of model compression, and a tester for everybody else's.
+
+The formulas are here. Distillation is in ``refcompress.distillation``, all three together in
+``refcompress.compression``, and the tester in ``refcompress.verify``.
+"""
 
 from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize  # isort: skip
 from refcompress.pruning.selection import top_k_mask  # isort: skip
@@ -12,8 +16,6 @@ from refcompress.mlp.losses import (  # isort: skip
     softmax_cross_entropy,
     softmax_cross_entropy_gradient,
 )
-from refcompress.distillation.knowledge import extract_knowledge  # isort: skip
-from refcompress.distillation.student import train_student, train_teacher  # isort: skip
 
 __version__ = "0.1.0"
 
@@ -34,7 +36,4 @@ __all__ = [  # noqa: RUF022 - in reading order
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_gradient",
-    "extract_knowledge",
-    "train_teacher",
-    "train_student",
 ]

@@ -175,5 +175,5 @@ def test_every_test_can_fail(path):
 
 
 def test_no_module_is_longer_than_a_person_reads_in_one_sitting():
-    long = {p.relative_to(ROOT).as_posix(): n for p in MODULES if (n := len(p.read_text().splitlines())) > 420}
+    long = {p.relative_to(ROOT).as_posix(): n for p in MODULES if (n := len(p.read_text().splitlines())) > 500}
     assert long == {}

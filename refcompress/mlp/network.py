@@ -132,7 +132,7 @@ def initialize(
     return MLP(weights, tuple(np.zeros(outputs, target) for _, outputs in shapes), activation)
 
 
-def _random_weights(generator: np.random.Generator, shape: tuple[int, int], activation: str) -> Array:
+def _random_weights(generator: "np.random.Generator", shape: tuple[int, int], activation: str) -> Array:
     inputs, outputs = shape
     if activation == "relu":
         return generator.normal(0.0, np.sqrt(2 / inputs), shape)

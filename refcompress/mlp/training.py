@@ -300,7 +300,7 @@ class _Task:
 
 
 def _run(
-    task: _Task, p: _Flat, generator: np.random.Generator, epochs: int, patience: int | None, progress: bool
+    task: _Task, p: _Flat, generator: "np.random.Generator", epochs: int, patience: int | None, progress: bool
 ) -> History:
     """Train the parameters p in place, and leave the best ones in it where there is a patience."""
     g, state, best = _flat(task.model.sizes, p.vector.dtype), task.optimizer.initial_state(p.vector), p.vector
@@ -356,7 +356,7 @@ def _refuse(what: str, task: _Task) -> NoReturn:
     raise ValueError(f"{what}: training has diverged; a lower lr than {task.optimizer.lr} may help")
 
 
-def _split(generator: np.random.Generator, n: int, validation: float) -> tuple[Array, Array]:
+def _split(generator: "np.random.Generator", n: int, validation: float) -> tuple[Array, Array]:
     """Return the rows to train on and those held out."""
     count = round(n * validation)
     order = generator.permutation(n) if count else np.arange(n)

@@ -10,7 +10,9 @@ from itertools import pairwise
 import numpy as np
 from timing import interleaved
 
-from refcompress.mlp import SGD, classification, initialize, train
+from refcompress.mlp.network import initialize
+from refcompress.mlp.optimizers import SGD
+from refcompress.mlp.training import classification, train
 
 SIZES, ROWS, BATCH, LR, MOMENTUM = (64, 128, 64, 10), 1437, 32, 0.05, 0.9
 GOALS = {"torch": 3, "scikit-learn": 2}

@@ -326,7 +326,9 @@ def test_progress_says_nothing_to_a_pipe_and_changes_no_result(capsys):
 def test_the_progress_display_is_not_imported_unless_it_is_wanted():
     program = (
         "import sys, numpy as np\n"
-        "from refcompress.mlp import SGD, initialize, regression, train\n"
+        "from refcompress.mlp.network import initialize\n"
+        "from refcompress.mlp.optimizers import SGD\n"
+        "from refcompress.mlp.training import regression, train\n"
         "train(initialize((1, 1)), [[1.0]], regression([[1.0]]), optimizer=SGD(0.1), epochs=1)\n"
         "sys.exit('tqdm' in sys.modules)\n"
     )

@@ -27,7 +27,7 @@ def dequantized(args: Arguments, settings: Settings) -> Array:
 
 
 def rounded_to(q: Array, p: int, name: str, rounding: str = "half_even") -> Array:
-    """Round q * 2^-p once to a float format, by any of the rounding words; overflow goes to infinity."""
+    """Round q * 2^-p once to a float format, by any of the rounding words; overflow as IEEE 754 has it."""
     precision, largest, _, subnormal = FLOATS[name]
     negative = q < 0
     magnitude = q.astype(np.uint64)
@@ -38,7 +38,8 @@ def rounded_to(q: Array, p: int, name: str, rounding: str = "half_even") -> Arra
     drop = np.maximum(last + p, 0)
     whole = round_shifted(magnitude, negative, drop, rounding).astype(np.float64)
     v = np.ldexp(whole, np.clip(drop - p, -4000, 4000).astype(np.int32))
-    v = np.where(v > largest, np.inf, v)
+    inward = rounding == "toward_zero" or (np.where(negative, "ceil", "floor") == rounding)
+    v = np.where(v > largest, np.where(inward, largest, np.inf), v)
     return np.asarray(np.where(negative, -v, v))
 
 

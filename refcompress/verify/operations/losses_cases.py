@@ -135,7 +135,7 @@ LOSS_KILLS = {
     "differences that are small beside the numbers": "* !capped !magnitudes",
     "fractions of all digits": "* !expanded",
     "elements of unlike size": "* !expanded",
-    "squares near the smallest numbers": "* !capped !divided_by_last !expanded !reduction=batch_mean !reduction=mean",
+    "squares near the smallest numbers": ("* !capped !divided_by_last !expanded !reduction=batch_mean !reduction=mean"),
     "strided": "* !expanded",
     "reversed": "* !expanded",
     "Fortran order": "* !expanded !in_float32",

@@ -202,7 +202,7 @@ STRANGERS: dict[str, tuple[str, Callable[[Array], Array], Callable[[Array, Array
     ),
     "silu": ("silu (swish)", lambda z: z * _sigmoid(z), lambda z, h: _sigmoid(z) * (1 + z - h)),
     "relu6": ("relu6, which ends at 6", lambda z: np.clip(z, 0, 6), lambda z, h: ((z > 0) & (z < 6)) * 1.0),
-    "clipped": ("a clip to [-1, 1]", lambda z: np.clip(z, -1, 1), lambda z, h: (np.abs(z) < 1) * 1.0),
+    "hard_tanh": ("a clip to [-1, 1]", lambda z: np.clip(z, -1, 1), lambda z, h: (np.abs(z) < 1) * 1.0),
     "step": ("a step", lambda z: (z > 0) * 1.0, lambda z, h: np.zeros(z.shape)),
     "negative_part": ("min(z, 0): the other half", lambda z: np.minimum(z, 0), lambda z, h: (z < 0) * 1.0),
 }

@@ -287,7 +287,7 @@ FAULTS = (
     Fault("low_32_bits_first", "keeps the low 32 bits before the range is applied", _after_rounding(_low_bits(32))),
     Fault(
         "range_in_float32",
-        "holds the ends of the range in float32, where q_max of a wide code is one too high: beyond, the cast overflows",
+        "holds the ends of the range in float32, where a wide q_max is one too high and its cast overflows",
         _range_in_float32,
     ),
     Fault(

@@ -118,7 +118,7 @@ def at_the_threshold(x: Array, k: int, settings: Settings) -> Array:
         m = magnitude(lines)
         kth = np.sort(m, axis=-1)[:, m.shape[-1] - max(k, 1), np.newaxis] if m.size else m
         tied = m == kth
-        return tied & (tied.sum(axis=-1, keepdims=True) > 1)
+        return np.asarray(tied & (tied.sum(axis=-1, keepdims=True) > 1))
 
     return by_lines(rule, x, k, settings)
 
@@ -159,7 +159,7 @@ def by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
 
     def places(lines: Array, k: int, settings: Settings) -> Array:
         masks = [first_by(-magnitude(lines), i, settings) for i in range(1, lines.shape[-1] + 1)]
-        return lines.shape[-1] + 1 - np.sum(masks, axis=0)
+        return np.asarray(lines.shape[-1] + 1 - np.sum(masks, axis=0))
 
     place = int(by_lines(places, x, k, settings)[index])
     at = ", ".join(map(str, index))

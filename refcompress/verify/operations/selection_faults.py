@@ -92,10 +92,10 @@ def _quantile(compare: Callable[[Array, Array], Array]) -> Rule:
 
 def _distinct(x: Array, k: int, settings: Settings) -> Array:
     mask = np.zeros(x.shape, np.bool_)
-    for line, kept in zip(magnitude(x), mask, strict=True):
+    for i, line in enumerate(magnitude(x)):
         levels = np.unique(line)
         if k and levels.size:
-            kept[:] = line >= levels[-min(k, levels.size)]
+            mask[i] = line >= levels[-min(k, levels.size)]
     return mask
 
 
@@ -150,7 +150,7 @@ def _nudged(x: Array, k: int, settings: Settings) -> Array:
 def _tail_ignored(x: Array, k: int, settings: Settings) -> Array:
     n = x.shape[-1]
     seen = np.arange(n) < n - n % 8
-    return first_by(np.where(seen, -magnitude(x), 1), k, settings) & seen
+    return np.asarray(first_by(np.where(seen, -magnitude(x), 1), k, settings) & seen)
 
 
 def _infinity_last(x: Array) -> Array:

@@ -35,4 +35,4 @@ def test_the_reference_adds_its_own_share_to_the_bound(dtype, share):
 def test_arithmetic_in_16_bits_rounds_what_goes_in_and_what_comes_out():
     fault = low_precision_faults(lambda args, s: args[0] * 1.5, lambda args, dtype, s: np.array(0.0))[1]
     assert fault.answer((np.array(1 + 2.0**-9),), {}) == 1.5
-    assert fault.answer((np.array(1 + 2.0**-6),), {}) == 1.5 + 2.0**-6  # 1.5234375 lies between two: the even one
+    assert fault.answer((np.array(1 + 2.0**-7),), {}) == 1.5 + 2.0**-6  # 1.5 + 3 * 2^-8 is half-way: the even one

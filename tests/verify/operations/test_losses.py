@@ -28,7 +28,7 @@ def test_the_reference_agrees_with_itself_under_all_settings(operation, dtype, r
 
 
 @EACH
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])  # 320 terms are past what bfloat16 promises
 def test_the_directed_inputs_are_promised_something(operation, dtype):
     under = full(operation, {"dtype": dtype})
     for case in operation.cases:

@@ -17,14 +17,13 @@ EACH = pytest.mark.parametrize("operation", [MLP_FORWARD, MLP_GRADIENTS], ids=la
 @EACH
 @pytest.mark.parametrize(("dtype", "activation"), list(itertools.product(DTYPES, ACTIVATIONS)))
 def test_the_reference_agrees_with_itself_under_all_settings(operation, dtype, activation):
-    reductions = operation.setting("reduction").allowed if "reduction" in operation.defaults else [None]
-    for number, reduction in enumerate(reductions):
-        chosen = {"dtype": dtype, "activation": activation, "check_dtype": number == 0}
-        if reduction is not None:
-            chosen["reduction"] = reduction
-        under = full(operation, chosen)
-        report = check(lambda *args, s=under: operation.answer(args, s), operation, examples=10, **chosen)
-        assert report.verdict == "agrees", str(report)
+    number = DTYPES.index(dtype) + ACTIVATIONS.index(activation)
+    chosen = {"dtype": dtype, "activation": activation, "check_dtype": number % 2 == 0}
+    if "reduction" in operation.defaults:
+        chosen["reduction"] = ("mean", "sum", "batch_mean")[number % 3]
+    under = full(operation, chosen)
+    report = check(lambda *args: operation.answer(args, under), operation, examples=5, **chosen)
+    assert report.verdict == "agrees", str(report)
 
 
 @given(MLP_GRADIENTS.strategy(full(MLP_GRADIENTS, {})))
