@@ -79,19 +79,20 @@ def classification(labels: npt.ArrayLike) -> RowObjective:
     >>> classification([0, 1])(np.zeros((1, 2)), np.array([1]))
     (0.6931471805599453, array([[ 0.5, -0.5]]))
     """
-    classes = arguments.integer_array(labels, "labels").copy()
+    classes = arguments.integer_array(labels, "labels")
     if classes.ndim != 1:
         raise ValueError(f"labels has shape {classes.shape}: it must be (n,)")
     if (classes < 0).any():
         arguments.refuse_element("labels", classes, classes < 0, "class numbers begin with 0")
-    highest, indices = int(classes.max(initial=0)), classes.astype(np.intp)
+    classes = classes.astype(np.intp)  # a copy: what happens to the labels later does not matter
+    highest = int(classes.max(initial=0))
 
     def objective(output: Array, rows: Array) -> tuple[float, Array]:
         if output.shape[1] <= highest:
             arguments.refuse_element(
                 "labels", classes, classes == highest, f"the network has {output.shape[1]} outputs, one a class"
             )
-        losses, gradient = cross_entropy(output, indices[rows])
+        losses, gradient = cross_entropy(output, classes[rows])
         return float(np.add.reduce(losses)) / len(rows), gradient / len(rows)
 
     return RowObjective(len(classes), objective)

@@ -422,6 +422,14 @@ def test_the_result_has_the_common_dtype(dtypes, common):
     assert {g.dtype.name for kind in gradients for g in kind} == {common}
 
 
+def test_floats_beside_fractions_are_taken_exactly():
+    weights, biases = [np.array([[Fraction(1, 3)]], object)], [np.array([0.1], np.float32)]
+    y = Fraction(0.5) / 3 + Fraction(float(np.float32(0.1)))
+    assert mlp_forward(weights, biases, [[0.5]]).tolist() == [[y]]
+    _, dbiases = mlp_gradients(weights, biases, [[0.5]], [[0.1]])
+    assert dbiases[0].tolist() == [2 * (y - Fraction(0.1))]
+
+
 def test_views_and_orders_give_what_their_copy_gives():
     w, b, x = np.arange(12.0).reshape(4, 3) / 7, np.arange(3.0), np.arange(8.0).reshape(2, 4) / 3
     expected = mlp_forward([w], [b], x)

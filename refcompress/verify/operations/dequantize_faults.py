@@ -156,6 +156,7 @@ ROUNDING_SAYS = {
 }
 
 FAULTS = (
+    Fault("zero", "gives 0", _on_right(lambda args, right, name: np.zeros_like(right))),
     Fault("p_plus_one", "scales by 2^-(p + 1)", _with_p(lambda p: p + 1)),
     Fault("p_minus_one", "scales by 2^-(p - 1)", _with_p(lambda p: p - 1)),
     Fault("p_negated", "scales by 2^p instead of 2^-p", _with_p(lambda p: -p)),
@@ -221,5 +222,14 @@ FAULTS = (
         "gives +0 where a negative code rounds to -0",
         _on_right(lambda args, right, name: right + 0.0),
     ),
-    Fault("zero", "gives 0", _on_right(lambda args, right, name: np.zeros_like(right))),
+    Fault(
+        "column_order",
+        "takes the elements in column order",
+        _on_right(lambda args, right, name: right.reshape(-1, order="F").reshape(right.shape)),
+    ),
+    Fault(
+        "reversed_order",
+        "gives the elements in reverse order",
+        _on_right(lambda args, right, name: right.reshape(-1)[::-1].reshape(right.shape)),
+    ),
 )

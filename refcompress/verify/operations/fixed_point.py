@@ -1,5 +1,7 @@
 """``quantize``, ``dequantize`` and ``fraction_bits`` as operations, and the settings that they share with others."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,7 @@ from refcompress.verify.operation import Arguments, Case, Input, Operation, Sett
 from refcompress.verify.operations import (
     dequantize_cases,
     dequantize_faults,
+    fixed_point_kills,
     fraction_bits_cases,
     fraction_bits_faults,
     quantize_cases,
@@ -72,6 +75,11 @@ def bits_setting(default: int | None, allowed: tuple[int | None, ...]) -> Settin
     return Setting("bits", default, allowed, "the width of a code", says)
 
 
+def _that_tell(kills: Mapping[str, str], *cases: Case) -> tuple[Case, ...]:
+    """Return the cases, each with the rivals that it tells from the reference."""
+    return tuple(replace(case, kills=tuple(kills[case.name].split())) for case in cases)
+
+
 def _search_quantize(settings: Settings) -> "SearchStrategy[Arguments]":
     """Codes around zero and around the ends of the range, or where floats thin out."""
     ends = (-(2**31), 2**23, 2**24, 2**31) if settings["bits"] is None else quantize_cases.limits(settings)
@@ -99,7 +107,8 @@ QUANTIZE = Operation(
     result="integers of the shape of x",
     parts=("the codes",),
     answer=quantize_cases.quantized,
-    cases=(
+    cases=_that_tell(
+        fixed_point_kills.QUANTIZE,
         Case("exact halves", quantize_cases.halves),
         Case("one ulp beside a half", quantize_cases.beside_halves),
         Case("integers", quantize_cases.integers),
@@ -148,7 +157,8 @@ DEQUANTIZE = Operation(
     result="floats of the shape of q",
     parts=("the floats",),
     answer=dequantize_cases.dequantized,
-    cases=(
+    cases=_that_tell(
+        fixed_point_kills.DEQUANTIZE,
         Case("every code of 8 bits", dequantize_cases.all_int8),
         Case("codes of 16 bits", dequantize_cases.int16_codes),
         Case("ties of the last place, and one beside", dequantize_cases.last_place),
@@ -189,7 +199,8 @@ FRACTION_BITS = Operation(
     result="an integer; 0 where x is empty or all zero",
     parts=("p",),
     answer=fraction_bits_cases.largest_p,
-    cases=(
+    cases=_that_tell(
+        fixed_point_kills.FRACTION_BITS,
         Case("q_max + 1/2 and the floats beside it", fraction_bits_cases.above_q_max),
         Case("q_min - 1/2 and the floats beside it", fraction_bits_cases.below_q_min),
         Case("q_min, q_max and around", fraction_bits_cases.whole_codes),

@@ -4,8 +4,8 @@ Most hold the largest and the smallest element against other limits: x * 2^p up 
 the limit itself in or out. The right ones are q_max + 1/2, out, and -q_min + 1/2, in.
 """
 
+import math
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,19 +17,15 @@ from refcompress.verify.operations.fraction_bits_cases import largest_p, limits
 from refcompress.verify.operations.quantize_cases import INT64_MIN
 
 Answer = Callable[[Arguments, Settings], Any]
-HALF = Fraction(1, 2)
-Limit = tuple[int | Fraction, bool]
+Limit = tuple[float, bool]
 """A limit, and whether it is itself within."""
 
 
 def _most(magnitude: float, limit: Limit) -> int:
     """Return the largest p with magnitude * 2^p within the limit."""
-    ratio = Fraction(limit[0]) / Fraction(magnitude)
-    p = ratio.numerator.bit_length() - ratio.denominator.bit_length()
-    power = Fraction(2) ** p
-    if power > ratio:
-        p, power = p - 1, power / 2
-    return p if limit[1] or power != ratio else p - 1
+    most, inclusive = limit
+    (a, a_exponent), (b, b_exponent) = math.frexp(most), math.frexp(magnitude)
+    return a_exponent - b_exponent - (a < b or (a == b and not inclusive))
 
 
 def _ends(x: Array) -> tuple[float, float]:
@@ -117,8 +113,10 @@ def _mean(x: Array) -> Array:
 
 def _span(args: Arguments, settings: Settings) -> Any:
     low, high = limits(settings)
-    span = sum(Fraction(end) for end in _ends(args[0]))
-    return _most(span, (high - low + HALF, False)) if span else 0  # type: ignore[arg-type]
+    up, down = _ends(args[0])
+    with np.errstate(over="ignore"):
+        span = float(np.float64(up) + np.float64(down))
+    return _most(min(span, FLOATS["float64"][1]), (high - low + 0.5, False)) if span else 0
 
 
 def _flat(cut: Callable[[int], slice]) -> Answer:
@@ -185,22 +183,22 @@ FAULTS = (
     Fault(
         "half_within",
         "takes floor(log2((q_max + 1/2) / max|x|)): q_max + 1/2 counts as within, though it rounds to q_max + 1",
-        _within(lambda low, high: ((high + HALF, True), (high + HALF, True))),
+        _within(lambda low, high: ((high + 0.5, True), (high + 0.5, True))),
     ),
     Fault(
         "half_away",
         "rounds halves away from zero",
-        _within(lambda low, high: ((high + HALF, False), (-low + HALF, False))),
+        _within(lambda low, high: ((high + 0.5, False), (-low + 0.5, False))),
     ),
     Fault(
         "half_down",
         "rounds halves down",
-        _within(lambda low, high: ((high + HALF, True), (-low + HALF, False))),
+        _within(lambda low, high: ((high + 0.5, True), (-low + 0.5, False))),
     ),
     Fault(
         "half_toward_zero",
         "rounds halves toward zero",
-        _within(lambda low, high: ((high + HALF, True), (-low + HALF, True))),
+        _within(lambda low, high: ((high + 0.5, True), (-low + 0.5, True))),
     ),
     Fault(
         "truncated",
@@ -212,17 +210,17 @@ FAULTS = (
     Fault(
         "symmetric",
         "holds max|x| against q_max: it never uses q_min (narrow range)",
-        _within(lambda low, high: ((high + HALF, False), (high + HALF, False))),
+        _within(lambda low, high: ((high + 0.5, False), (high + 0.5, False))),
     ),
     Fault(
         "q_min_for_both",
         "holds max|x| against |q_min|: positive values may saturate",
-        _within(lambda low, high: ((high + 1 + HALF, True), (high + 1 + HALF, True))),
+        _within(lambda low, high: ((high + 1.5, True), (high + 1.5, True))),
     ),
     Fault(
         "sign_bit_forgotten",
         "holds max|x| against 2^bits - 1: it forgets the sign bit",
-        _within(lambda low, high: ((2 * high + 1 + HALF, False), (2 * high + 1 + HALF, False))),
+        _within(lambda low, high: ((2 * high + 1.5, False), (2 * high + 1.5, False))),
     ),
     Fault("span", "holds max(x) - min(x) against the number of codes", _span),
     Fault(

@@ -21,7 +21,7 @@ from refcompress.verify.operations.network_faults import (
 
 
 def _mean_bias(dz: Array) -> Array:
-    return np.asarray(dz.mean(axis=0))
+    return np.asarray(dz.sum(axis=0) / max(len(dz), 1))
 
 
 def _clipped(a: Array) -> Array:
@@ -145,7 +145,7 @@ GRADIENT_FAULTS = (
     fault_of(_G, "bias_negated", "gives the bias gradients with the other sign", bias=lambda dz: -dz.sum(axis=0)),
     fault_of(
         _G,
-        "bias_across",
+        "bias_summed_across",
         "sums the bias gradients over the units and not over the batch where the shapes allow it",
         bias=lambda dz: dz.sum(axis=1) if dz.shape[0] == dz.shape[1] else dz.sum(axis=0),
     ),
@@ -154,7 +154,7 @@ GRADIENT_FAULTS = (
         _G,
         "weight_mean",
         "takes the mean over the batch for the weight gradients",
-        weight=lambda h, dz: h.T @ dz / len(dz),
+        weight=lambda h, dz: h.T @ dz / max(len(dz), 1),
     ),
     fault_of(
         _G,

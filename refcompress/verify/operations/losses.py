@@ -90,7 +90,7 @@ MSE_REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
     ("student[0] = nan", lambda s: pair([np.nan, 1.0], [1.0, 1.0], s)),
 )
 
-MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean", "dtype": "float64"})
+MSE_TYPICAL: tuple[Settings, ...] = ({}, {"reduction": "batch_mean", "dtype": "float64"}, {"reduction": "sum"})
 
 
 def _where(test: Callable[[Array, Array], Array]) -> Callable[[Arguments, Any, Settings], list[Array]]:

@@ -109,6 +109,10 @@ def _last(shape: tuple[int, ...]) -> int:
     return shape[-1] if shape else 1
 
 
+def _mean(d: Array) -> Any:
+    return np.sum(d) / max(d.size, 1)
+
+
 def _huber(d: Array) -> Array:
     size = np.abs(d)
     return np.where(size < 1, d * d / 2, size - 0.5)
@@ -181,7 +185,7 @@ LOSS_FAULTS = (
     Fault(
         "variance",
         "subtracts the square of the mean difference: the variance",
-        *_signed(_of_difference(lambda d: np.sum((d - np.mean(d)) ** 2)), _all_sizes),
+        *_signed(_of_difference(lambda d: np.sum((d - _mean(d)) ** 2)), _all_sizes),
     ),
     Fault(
         "difference_of_squares",
@@ -388,14 +392,16 @@ GRADIENT_FAULTS = (
         "centred",
         "subtracts the mean of the differences",
         *_signed(
-            _from_both(lambda s, t: s - t - np.mean(s - t)),
-            _from_both(lambda s, t: _sizes(s, t) + np.mean(_sizes(s, t))),
+            _from_both(lambda s, t: s - t - _mean(s - t)),
+            _from_both(lambda s, t: _sizes(s, t) + _mean(_sizes(s, t))),
         ),
     ),
-    Fault("mean_everywhere", "gives every element the mean of the gradients", *_everywhere(np.mean)),
+    Fault("mean_everywhere", "gives every element the mean of the gradients", *_everywhere(_mean)),
     Fault("sum_everywhere", "gives every element the sum of the gradients", *_everywhere(np.sum)),
     Fault(
-        "rows_averaged", "gives every example the mean gradient of the batch", *_over_rows(lambda d: np.mean(d, axis=0))
+        "rows_averaged",
+        "gives every example the mean gradient of the batch",
+        *_over_rows(lambda d: np.sum(d, axis=0) / max(len(d), 1)),
     ),
     Fault(
         "rows_added", "gives every example the gradient of the whole batch", *_over_rows(lambda d: np.sum(d, axis=0))

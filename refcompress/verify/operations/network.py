@@ -303,9 +303,15 @@ MLP_FORWARD = Operation(
     faults=(*FORWARD_FAULTS, *low_precision_faults(_exact_output, _output_bound_in)),
     regions=FORMS,
     bound=_output_bound,
-    typical=({}, {"activation": "tanh", "dtype": "float64"}),
+    typical=({}, {"activation": "tanh", "dtype": "float64"}, {"activation": "identity"}),
     by_hand=_output_by_hand,
     rejects=tuple((name, _without_target(make)) for name, make in REJECTS),
+)
+
+GRADIENTS_TYPICAL: tuple[Settings, ...] = (
+    {},
+    {"activation": "tanh", "reduction": "sum", "dtype": "float64"},
+    {"activation": "identity", "reduction": "batch_mean"},
 )
 
 MLP_GRADIENTS = Operation(
@@ -332,6 +338,6 @@ MLP_GRADIENTS = Operation(
     faults=(*GRADIENT_FAULTS, *low_precision_faults(_exact_gradients, _gradients_bound_in)),
     regions=(*REGIONS, *FORMS),
     bound=_gradients_bound,
-    typical=({}, {"activation": "tanh", "reduction": "sum", "dtype": "float64"}),
+    typical=GRADIENTS_TYPICAL,
     rejects=GRADIENTS_REJECTS,
 )

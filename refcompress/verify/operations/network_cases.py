@@ -163,15 +163,15 @@ FORWARD_KILLS = {
     "widths that differ": "* !bias_first !last_layer_only !residual !transposed",
     "four layers": "* !input_scaled",
     "hidden sums of exactly 0 and -0.0": "* !bias_across !bias_first !input_activated !last_layer_only",
-    "dead units": "* !bias_across !last_layer_only !residual !transposed",
+    "dead units": "* !last_layer_only",
     "negative biases": "* !bias_across !bias_first !last_layer_only !only_first_activated !residual !transposed",
     "zero weights, inputs or biases": "* !bias_first !last_layer_only !only_first_activated !residual !transposed",
     "the same row again": (
         "* !batch_mean_output !bias_first !first_example !last_layer_only !only_first_activated !residual !transposed"
     ),
     "targets that are met": (
-        "* !activation=relu !bias_across !bias_first !in_16_bits !in_float32 !last_layer_only "
-        "!only_first_activated !relu6 !residual !transposed"
+        "* !bias_across !bias_first !in_16_bits !in_float32 !last_layer_only !only_first_activated !residual "
+        "!transposed"
     ),
     "every slope of the activation": (
         "* !bias_across !bias_after !bias_first !hidden_bias_missing !last_layer_only !one_bias "
@@ -197,8 +197,8 @@ GRADIENTS_KILLS = {
     ),
     "one layer": (
         "* !absolute !activation=identity !activation=relu !activation=tanh !at_zero_1 !at_zero_half "
-        "!back_magnitudes !back_transposed !back_without_weights !bias_across !bias_first !elu "
-        "!first_layer_zero !first_not_activated !gelu !hard_tanh !hidden_bias_missing !in_float32 !leaky "
+        "!back_magnitudes !back_transposed !back_without_weights !bias_across !bias_first !bias_summed_across "
+        "!elu !first_layer_zero !first_not_activated !gelu !hard_tanh !hidden_bias_missing !in_float32 !leaky "
         "!leaky_wide !mask_inverted !mask_of_both !mask_of_gradient !mask_of_nonzero !negative_part "
         "!no_derivative !only_first_activated !only_last_layer !relu6 !sigmoid !silu !slope_leaky "
         "!slope_of_first_example !slope_of_layer_above !slope_of_layer_below !softplus !step !tanh_as_sigmoid "
@@ -216,13 +216,14 @@ GRADIENTS_KILLS = {
     ),
     "one unit in each layer": (
         "* !averaged !back_transposed !bias_across !bias_mean_over_units !bias_of_first_unit "
-        "!bias_summed_over_units !mask_of_nonzero !one_bias !row_major !slope_of_first_example !transposed "
-        "!weight_row_major !weight_transposed"
+        "!bias_summed_across !bias_summed_over_units !mask_of_nonzero !one_bias !row_major "
+        "!slope_of_first_example !transposed !weight_row_major !weight_transposed"
     ),
-    "one output": "* !at_zero_1 !at_zero_half !bias_across",
+    "one output": "* !at_zero_1 !at_zero_half !bias_across !bias_summed_across",
     "a batch of 1": (
         "* !batch_divided_again !batch_not_divided !bias_across !bias_mean !bias_of_first !bias_of_last "
-        "!slope_of_first_example !slope_of_layer_below !weight_mean !weight_of_first !weight_of_last"
+        "!bias_summed_across !slope_of_first_example !slope_of_layer_below !weight_mean !weight_of_first "
+        "!weight_of_last"
     ),
     "batches of 2, 7 and 32": (
         "* !back_transposed !bias_first !only_first_activated !residual !slope_of_layer_above "
@@ -234,14 +235,12 @@ GRADIENTS_KILLS = {
         "!weight_transposed"
     ),
     "four layers": "*",
-    "hidden sums of exactly 0 and -0.0": "* !bias_first",
-    "dead units": (
-        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !residual !slope_of_layer_above !transposed "
-        "!weight_transposed"
-    ),
+    "hidden sums of exactly 0 and -0.0": "* !bias_across !bias_first",
+    "dead units": "* !at_zero_1 !at_zero_half !slope_of_layer_above",
     "negative biases": (
-        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !only_first_activated !residual "
-        "!slope_of_layer_above !slope_of_layer_below !transposed !weight_transposed"
+        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !bias_summed_across "
+        "!only_first_activated !residual !slope_of_layer_above !slope_of_layer_below !transposed "
+        "!weight_transposed"
     ),
     "zero weights, inputs or biases": (
         "* !back_transposed !bias_first !only_first_activated !residual !slope_of_layer_above "
@@ -252,37 +251,38 @@ GRADIENTS_KILLS = {
         "!slope_of_first_example !slope_of_layer_above !slope_of_layer_below !transposed !weight_transposed"
     ),
     "targets that are met": (
-        "* !activation=relu !at_zero_1 !at_zero_half !back_magnitudes !back_transposed !bias_across "
-        "!bias_first !difference_per_example !in_float32 !last_activated !only_first_activated "
-        "!reduction=mean !relu6 !residual !slope_of_layer_above !slope_of_layer_below !tanh_as_sigmoid "
-        "!tanh_of_z !tanh_plus !tanh_square_root !tanh_twice !tanh_without_square !transposed "
-        "!weight_of_magnitudes !weight_transposed"
+        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !bias_summed_across !in_float32 "
+        "!last_activated !only_first_activated !residual !slope_of_layer_above !slope_of_layer_below "
+        "!tanh_as_sigmoid !tanh_of_z !tanh_plus !tanh_square_root !tanh_twice !tanh_without_square "
+        "!transposed !weight_transposed"
     ),
     "every slope of the activation": (
-        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !hidden_bias_missing !one_bias "
-        "!only_first_activated !row_major !slope_of_layer_below !transposed !weight_row_major "
-        "!weight_transposed"
+        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !bias_summed_across "
+        "!hidden_bias_missing !one_bias !only_first_activated !row_major !slope_of_layer_below !transposed "
+        "!weight_row_major !weight_transposed"
     ),
     "large terms that cancel": (
         "* !at_zero_1 !at_zero_half !back_magnitudes !back_transposed !back_without_weights !bias_first "
-        "!in_float32 !mask_of_both !only_first_activated !residual !slope_of_layer_above "
-        "!slope_of_layer_below !transposed !weight_transposed"
+        "!in_float32 !only_first_activated !residual !slope_of_layer_above !slope_of_layer_below !transposed "
+        "!weight_transposed"
     ),
     "fractions of all digits": "* !at_zero_1 !at_zero_half !only_first_activated !slope_of_layer_below",
     "layers of unlike size": (
-        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !only_first_activated !residual "
-        "!slope_of_layer_above !slope_of_layer_below !transposed !weight_transposed"
+        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !bias_summed_across "
+        "!only_first_activated !residual !slope_of_layer_above !slope_of_layer_below !transposed "
+        "!weight_transposed"
     ),
     "no examples": (
-        "batch_divided_again bias_mean bias_of_first bias_of_last decay_0001 decay_001 decay_01 "
-        "reduction=batch_mean reduction=mean weight_mean"
+        "batch_divided_again bias_of_first bias_of_last decay_0001 decay_001 decay_01 reduction=batch_mean "
+        "reduction=mean"
     ),
     "strided": "* !only_first_activated !slope_of_layer_below",
     "reversed": "* !only_first_activated !slope_of_layer_below",
     "Fortran order": "* !only_first_activated !slope_of_layer_below",
     "read-only": (
-        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !only_first_activated !residual "
-        "!slope_of_layer_above !slope_of_layer_below !transposed !weight_transposed"
+        "* !at_zero_1 !at_zero_half !back_transposed !bias_across !bias_first !bias_summed_across "
+        "!only_first_activated !residual !slope_of_layer_above !slope_of_layer_below !transposed "
+        "!weight_transposed"
     ),
 }
 

@@ -125,6 +125,13 @@ def _x_clipped(args: Arguments, settings: Settings) -> Any:
     return OVERFLOW["wrap"](_rounded(np.ldexp(clipped, args[1]), settings), low, high)
 
 
+def _x_clipped_too(args: Arguments, settings: Settings) -> Any:
+    if settings["bits"] is None:
+        return quantized(args, settings)
+    clipped = np.clip(args[0].astype(np.float64), *limits(settings))
+    return _scaled(np.ldexp)((clipped, args[1]), settings)
+
+
 def _scale_from_data(args: Arguments, settings: Settings) -> Any:
     x = args[0].astype(np.float64)
     most = np.max(np.abs(x), initial=0.0)
@@ -142,6 +149,10 @@ def _plus_half(work: str) -> Callable[[Array], Array]:
 
 def _guard_bits(bits: int) -> Callable[[Array], Array]:
     return lambda v: np.asarray(np.ldexp(np.floor(np.ldexp(v, bits)), -bits))
+
+
+def _to_decimals(places: int) -> Callable[[Array], Array]:
+    return lambda v: np.asarray(np.round(v, places))
 
 
 def _rounded_twice(bits: int) -> Answer:
@@ -221,6 +232,8 @@ FAULTS = (
         _scaled(_factor(lambda p: float(np.exp(p * np.log(2.0))))),
     ),
     Fault("shift_in_int32", "computes 2^p as a 32-bit 1 << p: wrong from p = 31 on", _scaled(_factor(_shift_in(32)))),
+    Fault("scale_127", "scales by 127, whatever p", _scaled(_factor(lambda p: 127.0))),
+    Fault("scale_255", "scales by 255, whatever p", _scaled(_factor(lambda p: 255.0))),
     Fault("scale_from_data", "takes the scale from the largest |x| instead of p", _scale_from_data),
     Fault("product_in_float16", "computes x * 2^p in float16", _scaled(_in_dtype("float16"))),
     Fault("product_in_bfloat16", "computes x * 2^p in bfloat16", _scaled(_in_dtype("bfloat16"))),
@@ -229,6 +242,11 @@ FAULTS = (
     Fault("x_truncated", "makes x an integer before it is scaled", _scaled(lambda x, p: np.ldexp(np.trunc(x), p))),
     Fault("x_rounded", "rounds x before it is scaled", _scaled(lambda x, p: np.ldexp(np.rint(x), p))),
     Fault("x_clipped", "brings x itself into [q_min, q_max] before it is scaled, and not the code", _x_clipped),
+    Fault(
+        "x_clipped_too",
+        "brings x itself into [q_min, q_max] before it is scaled, and the code afterwards",
+        _x_clipped_too,
+    ),
     Fault("subnormals_flushed", "takes subnormal inputs for 0", _subnormals_flushed),
     Fault("plus_half_float32", "computes floor(v + 0.5) in float32", _whole(_plus_half("float32"))),
     Fault("plus_half_float64", "computes floor(v + 0.5) in float64", _whole(_plus_half("float64"))),
@@ -258,7 +276,7 @@ FAULTS = (
         Fault(
             f"decimals_{n}",
             f"rounds to {n} decimal place{'s' * (n > 1)} before it rounds to an integer",
-            _before_rounding(lambda v, n=n: np.round(v, n)),  # type: ignore[misc]
+            _before_rounding(_to_decimals(n)),
         )
         for n in (1, 2, 3)
     ),
@@ -273,6 +291,7 @@ FAULTS = (
         "takes what lies within 1e-5 of a tie for a tie, and rounds it to even",
         _whole(_near_ties_to_even),
     ),
+    Fault("even_codes", "rounds to even integers, and not only at ties", _whole(lambda v: 2 * np.rint(v / 2))),
     Fault("not_rounded", "does not round: it returns x * 2^p", lambda args, settings: _ranged(product(args), settings)),
     Fault("fake_quantized", "returns Q(x) * 2^-p instead of the codes", _step_back),
     Fault("sign_dropped", "drops the sign", _after_rounding(np.abs)),
@@ -340,6 +359,16 @@ FAULTS = (
         "huge_is_zero",
         "turns values past int64 into 0",
         _replaced(lambda v, right, low, high: np.where(np.abs(v) >= 2.0**63, 0, right)),
+    ),
+    Fault(
+        "column_order",
+        "takes the elements in column order",
+        lambda args, settings: quantized(args, settings).reshape(-1, order="F").reshape(args[0].shape),
+    ),
+    Fault(
+        "reversed_order",
+        "gives the elements in reverse order",
+        lambda args, settings: quantized(args, settings).reshape(-1)[::-1].reshape(args[0].shape),
     ),
     Fault("bytes_swapped", "reads the bytes of x in the wrong order", _bytes_swapped),
 )

@@ -277,7 +277,7 @@ def drops_all_but_two_guard_bits(x, p):
     return (whole + ((rest > 2) | ((rest == 2) & (whole % 2 == 1)))).astype(np.int64)
 
 
-def only_the_row_major_part(x, p):
+def reads_by_columns(x, p):
     return np.rint(scaled(x, p)).astype(np.int64).reshape(-1, order="F").reshape(x.shape)
 
 
@@ -433,6 +433,8 @@ def rounds_away_at_ties(q, p):
     """Add half a last place to the magnitude and cut, in integers."""
 
     def away(code):
+        if code == 0:
+            return 0.0
         last = max(abs(code).bit_length() - p - 24, -149)
         drop = last + p
         kept = (abs(code) + (1 << drop >> 1)) >> drop if drop > 0 else abs(code) << -drop
@@ -676,7 +678,7 @@ WRONG = [
     Wrong("scale of the data", "quantize", uses_the_scale_of_the_data, r"scale from the largest \|x\|", Q8),
     Wrong("negative halves away", "quantize", rounds_negative_halves_away, "half_away|away from zero, but only"),
     Wrong("two guard bits", "quantize", drops_all_but_two_guard_bits, "more than 2 bits below"),
-    Wrong("column by column", "quantize", only_the_row_major_part, "."),
+    Wrong("column by column", "quantize", reads_by_columns, "column order"),
     Wrong("2^p", "dequantize", multiplies_by_the_scale, r"2\^p instead of 2\^-p"),
     Wrong("2^p - 1 back", "dequantize", divides_by_the_largest_code, r"divides by 2\^p - 1"),
     Wrong("p + 1", "dequantize", is_one_bit_off, r"2\^-\(p \+ 1\)"),
@@ -936,10 +938,11 @@ def by_ratio(x):
 
 def by_quantizing(x):
     ends = np.array([x.astype(np.float64).max(initial=0), x.astype(np.float64).min(initial=0)])
+    if not ends.any():
+        return np.int16(0)
     p = 8 - int(np.frexp(ends)[1][np.argmax(np.abs(ends))])
-    while ends.any() and not (np.rint(np.ldexp(ends[0], p)) <= 127 and np.rint(np.ldexp(ends[1], p)) >= -128):
-        p -= 1
-    return np.int16(p if ends.any() else 0)
+    codes = [np.rint(np.ldexp(ends, p - down)) for down in range(3)]
+    return np.int16(p - next(down for down, (top, bottom) in enumerate(codes) if top <= 127 and bottom >= -128))
 
 
 def by_bisection(x):

@@ -191,17 +191,6 @@ def mask_flat(x, k):
     return stable_mask(x, k).ravel()
 
 
-def mask_that_remembers():
-    seen = set()
-
-    def mask(x, k):
-        key = (x.tobytes(), x.shape, k)
-        again, _ = key in seen, seen.add(key)
-        return stable_mask(x, k) ^ again
-
-    return mask
-
-
 def columns_mask(x, k):
     """Along axis 0 where rows were asked for."""
     mask = np.zeros(x.shape, bool)
@@ -535,7 +524,6 @@ WRONG = [
     Wrong("whole vectors of 8", "top_k_mask", mask_whole_vectors, "n mod 8"),
     Wrong("fails on empty", "top_k_mask", mask_fails_on_empty, "raises ValueError: zero-size .*0-d, empty"),
     Wrong("flat mask", "top_k_mask", mask_flat, r"returns shape \(\d+,\)"),
-    Wrong("another answer later", "top_k_mask", mask_that_remembers(), "second time"),
     Wrong("columns for rows", "top_k_mask", columns_mask, "slice along axis 0", {"axis": 1}),
     Wrong("product", "sparsify", sparse_by_product, "multiplies x by the mask"),
     Wrong("in place", "sparsify", sparse_in_place, "changes its input x"),
