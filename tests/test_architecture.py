@@ -18,7 +18,7 @@ TOP = ("verify", "commands", "cli", "__main__", "pytest_plugin")
 FRAMEWORKS = {"torch", "jax", "onnx", "onnxruntime", "tensorflow", "sklearn"}
 
 # parts of an operation's declaration, which the tests of all operations hold together
-PARTS = ("_cases", "_faults", "_laws", "_regions")
+PARTS = ("_cases", "_faults", "_kills")
 
 # a part of the package -> the parts that it may import beside itself
 MAY_IMPORT = {

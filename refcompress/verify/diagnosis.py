@@ -125,9 +125,8 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
     judged = [e for e in exchanges if e.answer.problem is None]
     if not any(e.comparison.problem or not e.comparison.agrees for e in judged):
         return statements
-    singles = [*setting_rivals(operation, settings), *fault_rivals(operation, settings)]
-    if any(e.layout != "plain" for e in judged):
-        singles.append(_straight_through(operation, settings))
+    memory = [_straight_through(operation, settings)] if any(e.layout != "plain" for e in judged) else []
+    singles = [*setting_rivals(operation, settings), *memory, *fault_rivals(operation, settings)]
     found = _complete(singles, judged)
     if not found:
         found = _complete(setting_rivals(operation, settings, 2), judged)

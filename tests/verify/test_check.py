@@ -68,7 +68,7 @@ def test_a_candidate_that_changes_its_input_differs_even_if_it_answers_right():
     report = check(scales_in_place, "quantize", bits=8)
     assert report.verdict == "differs"
     assert report.diagnosis[0].fault == "changes_input"
-    assert report.counterexample.problem == "changes x"
+    assert report.counterexample.changed == ("x",)
 
 
 def test_a_candidate_that_answers_otherwise_the_second_time_is_named():
@@ -100,11 +100,11 @@ def test_a_candidate_that_raises_differs_and_the_exception_is_shown():
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (lambda codes: None, "is None"),
-        (lambda codes: "text", "is a str"),
-        (lambda codes: codes.reshape(-1), "has shape"),
-        (lambda codes: codes.astype(complex), "has dtype complex128"),
-        (lambda codes: {"codes": codes}, "is a dict"),
+        (lambda codes: None, "returns None: it must be an array"),
+        (lambda codes: "text", "returns a str: it must be an array"),
+        (lambda codes: codes.reshape(-1), "returns shape (1,): it must be ()"),
+        (lambda codes: codes.astype(complex), "returns dtype complex128: it must hold real numbers"),
+        (lambda codes: {"codes": codes}, "returns a dict: it must be an array"),
     ],
 )
 def test_what_is_no_answer_is_said_in_plain_words(returned, words):
@@ -127,7 +127,7 @@ def test_codes_may_come_in_any_dtype_that_holds_them(dtype):
 def test_another_dtype_is_a_fault_where_the_settings_ask_for_it():
     report = check(lambda x, p: quantize(x, p, bits=8).astype(np.int16), "quantize", bits=8, check_dtype=True)
     assert report.verdict == "differs"
-    assert "has dtype int16: it must have int8" in str(report)
+    assert "returns dtype int16: it must be int8" in str(report)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

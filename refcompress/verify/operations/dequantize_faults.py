@@ -164,7 +164,7 @@ FAULTS = (
     Fault("p_absolute", "scales by 2^-|p|", _with_p(abs)),
     Fault("p_at_least_zero", "takes a negative p for 0", _with_p(lambda p: max(p, 0))),
     Fault("p_modulo_32", "takes p modulo 32, as a shift of 32 bits does", _with_p(lambda p: p % 32)),
-    Fault("scale_minus_one", "divides by 2^p - 1", _factor(lambda p: float(1 / np.float64(2.0**p - 1)))),
+    Fault("scale_minus_one", "divides by 2^p - 1", _factor(lambda p: float(1 / (np.exp2(np.float64(p)) - 1)))),
     Fault("scale_linear", "divides by 2 * p instead of 2^p", _factor(lambda p: float(1 / np.float64(2 * p)))),
     Fault("scale_ten", "divides by 10^p instead of 2^p", _factor(lambda p: float(np.float64(10) ** -p))),
     Fault("scale_e", "divides by e^p instead of 2^p", _factor(lambda p: float(np.exp(-p)))),

@@ -85,7 +85,9 @@ GRADIENT_FAULTS = (
     fault_of(_G, "halved", "misses the factor 2 of the loss", **_scaled_loss(lambda shape: 0.5)),
     fault_of(_G, "doubled", "has the factor 2 of the loss twice", **_scaled_loss(lambda shape: 2.0)),
     fault_of(_G, "negated", "has the other sign", **_scaled_loss(lambda shape: -1.0)),
-    fault_of(_G, "batch_divided_again", "divides by the batch once more", **_scaled_loss(lambda shape: 1 / shape[0])),
+    fault_of(
+        _G, "batch_divided_again", "divides by the batch once more", **_scaled_loss(lambda shape: 1 / max(shape[0], 1))
+    ),
     fault_of(
         _G, "batch_not_divided", "does not divide by the batch: times its size", **_scaled_loss(lambda shape: shape[0])
     ),
@@ -138,9 +140,17 @@ GRADIENT_FAULTS = (
         bias=lambda dz: np.full(dz.shape[1], dz.sum(axis=0)[0]),
     ),
     fault_of(
-        _G, "bias_of_first", "takes the first example's bias gradients for the whole batch", bias=lambda dz: dz[0]
+        _G,
+        "bias_of_first",
+        "takes the first example's bias gradients for the whole batch",
+        bias=lambda dz: dz[:1].sum(axis=0),
     ),
-    fault_of(_G, "bias_of_last", "takes the last example's bias gradients for the whole batch", bias=lambda dz: dz[-1]),
+    fault_of(
+        _G,
+        "bias_of_last",
+        "takes the last example's bias gradients for the whole batch",
+        bias=lambda dz: dz[-1:].sum(axis=0),
+    ),
     fault_of(_G, "bias_zero", "gives 0 for the bias gradients", bias=lambda dz: np.zeros(dz.shape[1])),
     fault_of(_G, "bias_negated", "gives the bias gradients with the other sign", bias=lambda dz: -dz.sum(axis=0)),
     fault_of(

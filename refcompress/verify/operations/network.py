@@ -66,6 +66,11 @@ def _gradients(args: Arguments, settings: Settings) -> Any:
     return in_dtype(_exact_gradients(args, settings), settings)
 
 
+def _rival_gradients(args: Arguments, settings: Settings) -> Any:
+    """Return the gradients of one who follows other settings: of no examples they are 0."""
+    return _exact_gradients(args, settings if len(args[2]) else {**settings, "reduction": "sum"})
+
+
 def _gradients_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
     return mlp_gradients_bound(
         *wide(args), activation=settings["activation"], reduction=settings["reduction"], precision=precision_of(dtype)
@@ -323,6 +328,7 @@ MLP_GRADIENTS = Operation(
     result="a list of weight gradients and a list of bias gradients",
     parts=("the weight gradients", "the bias gradients"),
     answer=_gradients,
+    rival_answer=_rival_gradients,
     cases=network_cases(GRADIENTS_KILLS, target=True),
     strategy=_search_gradients,
     laws=(

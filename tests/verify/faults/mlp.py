@@ -212,16 +212,16 @@ def gradients(
     slope=None,
     start=None,
     bias=lambda dz: dz.sum(axis=0),
-    weight=lambda h, dz: h.T @ dz,
-    back=lambda dz, w, dw: dz @ w.T,
+    weight=lambda h, dz: (h.T @ dz).astype(h.dtype),
+    back=lambda dz, w, dw: (dz @ w.T).astype(dz.dtype),
 ):
     inputs, sums = [x], []
     for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
-        sums.append(inputs[-1] @ w + b)
+        sums.append((inputs[-1] @ w).astype(b.dtype) + b)  # a product of bfloat16 comes as float32
         if i < len(weights) - 1:
             inputs.append(ACTIVATIONS[activation](sums[-1]))
     y = sums[-1]
-    dz = 2 * (y - target) / COUNTS[reduction](y) if start is None else start(y, target)
+    dz = (2 * (y - target) / COUNTS[reduction](y)).astype(y.dtype) if start is None else start(y, target)
     dws, dbs = [], []
     for i in range(len(weights) - 1, -1, -1):
         dws.append(weight(inputs[i], dz))
