@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+from typing import Any
 
 from refcompress.commands.compress import one_thread_each, stage_table
 
 SUMMARY = "the tour: compress a real model, then verify four sample implementations"
 
 # the samples, with the operation and the settings that each claims to follow
-SAMPLES = (
+SAMPLES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("quantize_in_float64", "quantize", {"bits": 8}),
     ("quantize_plus_half", "quantize", {"bits": 8}),
     ("sparsify_by_threshold", "sparsify", {}),
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _options(settings: dict[str, int]) -> str:
+def _options(settings: dict[str, Any]) -> str:
     return "".join(f" --set {name}={value}" for name, value in settings.items())
 
 

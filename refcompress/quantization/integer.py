@@ -34,4 +34,5 @@ def integer_linear(x: Array, w: Array, b: Array, shift: int) -> Array:
     >>> integer_linear(x, w, b, 2)
     array([[5]], dtype=int32)
     """
-    return np.matmul(x.astype(np.int32), w.astype(np.int32)) + (b.astype(np.int32) << np.int32(shift))
+    acc = np.matmul(x.astype(np.int32), w.astype(np.int32)) + (b.astype(np.int32) << np.int32(shift))
+    return np.asarray(acc)

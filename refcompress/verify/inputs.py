@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,8 @@ def float_dtype(name: str) -> np.dtype[Any]:
     if name == "bfloat16":
         import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+        dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return dtype
     return np.dtype(name)
 
 
@@ -136,12 +137,12 @@ def integers_and_p(
     return st.tuples(st.sampled_from(dtypes), st.lists(code, min_size=1, max_size=6), p).map(call)
 
 
-def floats_around(name: str, values: Sequence[float], *, signs: bool = True) -> "SearchStrategy[tuple[Array]]":
-    """Floats of which some are turning points: ``values`` (and their negatives), any power of two away."""
+def floats_around(name: str, values: Sequence[float]) -> "SearchStrategy[tuple[Array]]":
+    """Floats of which some are turning points: ``values`` and their negatives, any power of two away."""
     from hypothesis import strategies as st
 
-    turning = st.tuples(st.sampled_from([*values, *(-v for v in values if signs)]), st.integers(-9, 9))
-    element = st.one_of(st.integers(-9 if signs else 0, 9), turning, finite_floats(name))
+    turning = st.tuples(st.sampled_from([*values, *(-v for v in values)]), st.integers(-9, 9))
+    element = st.one_of(st.integers(-9, 9), turning, finite_floats(name))
 
     def call(elements: list[int | float | tuple[float, int]]) -> tuple[Array]:
         return (floats([math.ldexp(*e) if isinstance(e, tuple) else e for e in elements], name),)

@@ -19,7 +19,9 @@ def test_mean_squared_error_is_the_mean_over_all_elements():
 def fitted():
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(40, 3)), generator.normal(size=(40, 2))
-    model = MLPRegressor(hidden_layer_sizes=(5, 4), activation="relu", alpha=0.0, max_iter=1, solver="lbfgs", random_state=0)
+    model = MLPRegressor(
+        hidden_layer_sizes=(5, 4), activation="relu", alpha=0.0, max_iter=1, solver="lbfgs", random_state=0
+    )
     model.n_iter_no_change = 1
     import warnings
 

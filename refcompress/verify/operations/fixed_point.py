@@ -107,8 +107,10 @@ QUANTIZE = Operation(
     result="integers of the shape of x",
     parts=("the codes",),
     answer=quantize_cases.quantized,
+    rival_answer=quantize_cases.converted,
     cases=_that_tell(
         fixed_point_kills.QUANTIZE,
+        Case("small numbers, one a call", quantize_cases.small),
         Case("exact halves", quantize_cases.halves),
         Case("one ulp beside a half", quantize_cases.beside_halves),
         Case("integers", quantize_cases.integers),

@@ -13,6 +13,11 @@ _QUANTIZE_LAYOUTS = (
     "!scale_by_exp"
 )
 QUANTIZE: dict[str, str] = {
+    "small numbers, one a call": (
+        "bits=2 bytes_swapped epsilon_* even_codes fake_quantized guard_bits_1 negative_* not_rounded p_* plus_* "
+        "rounding=* scale_127 scale_255 scale_e scale_from_data scale_linear scale_minus_one scale_squared "
+        "scale_ten shift_in_int32 sign_* signed=False x_rounded x_truncated zero"
+    ),
     "exact halves": (
         "bits=2 bits=3 bits=4 bytes_* epsilon_* fake_* negative_* not_* p_* plus_half_* reversed_* rounding=* "
         "scale_* shift_* sign_* signed=* x_rounded x_truncated zero"

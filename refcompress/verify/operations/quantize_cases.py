@@ -22,29 +22,29 @@ Calls = Iterator[Arguments]
 
 
 def quantized(args: Arguments, settings: Settings) -> Array:
+    """Return the codes."""
+    words = ("bits", "signed", "rounding", "overflow", "narrow_range")
+    return quantize(*args, **{word: settings[word] for word in words})
+
+
+def converted(args: Arguments, settings: Settings) -> Array:
     """Return the codes; where the reference refuses, what the processor's conversion to int64 leaves.
 
     An infinity without a range to saturate in, or a code outside int64, is met only when a rule that refuses it is
     held against a candidate that was not to: the conversion gives -2^63, whose low bits are 0.
     """
-    words = ("bits", "signed", "rounding", "overflow", "narrow_range")
-    chosen = {word: settings[word] for word in words}
     x, p = args
     if settings["bits"] is None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            v = product(args)
-            fits = (v >= -(2.0**63)) & (v < 2.0**63)
-        return (
-            quantize(x, p, **chosen) if fits.all() else np.where(fits, quantize(_kept(x, fits), p, **chosen), INT64_MIN)
-        )
+        v = product(args)
+        fits = (v >= -(2.0**63)) & (v < 2.0**63)
+        return np.where(fits, quantized((_kept(x, fits), p), settings), INT64_MIN)
     if settings["overflow"] == "wrap":
-        finite = np.isfinite(x)
-        return quantize(x if finite.all() else _kept(x, finite), p, **chosen)
-    return quantize(x, p, **chosen)
+        return quantized((_kept(x, np.isfinite(x)), p), settings)
+    return quantized(args, settings)
 
 
 def _kept(x: Array, flags: Array) -> Array:
-    return np.where(flags, x, x.dtype.type(0))
+    return x if flags.all() else np.where(flags, x, x.dtype.type(0))
 
 
 def limits(settings: Settings) -> tuple[int, int]:
@@ -79,6 +79,13 @@ def _at(codes: npt.ArrayLike, powers: tuple[int, ...], settings: Settings) -> Ca
 
 def _both(values: list[float]) -> list[float]:
     return [sign * v for v in values for sign in (1, -1)]
+
+
+def small(settings: Settings) -> Calls:
+    """Give numbers that a person can follow by hand, one a call, the simplest first."""
+    for p in (0, 1, 2, -1):
+        for code in (0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.25, 0.75, -0.25, -0.75, 1, -1, 3, -3):
+            yield from _at([code], (p,), settings)
 
 
 def halves(settings: Settings) -> Calls:
@@ -228,8 +235,9 @@ def _half_step(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 
 def _whole_step(args: Arguments, answer: Any, settings: Settings) -> bool:
-    inside = _in_range(args, settings)
-    return bool(np.all(np.abs(np.asarray(answer, np.float64) - product(args))[inside] < 1))
+    inside, v = _in_range(args, settings), product(args)
+    error = np.abs(np.asarray(answer, np.float64) - v)[inside]  # rounded up to 1 next to an integer
+    return bool(np.all((error < 1) | ((error == 1) & (v != np.rint(v))[inside])))
 
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
