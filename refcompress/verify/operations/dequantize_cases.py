@@ -73,6 +73,13 @@ def _ties(k: int, wholes: Sequence[int]) -> list[int]:
     return [(m << k) + half + d for m in wholes for d in (-1, 0, 1)]
 
 
+def small(settings: Settings) -> Calls:
+    """Give codes that a person can follow by hand, one a call, the simplest first."""
+    for p in (1, 0, 2, -1):
+        for code in (1, 3, 0, -1, -3, 2, 5, 100, -128):
+            yield np.array([code], np.int8), p
+
+
 def all_int8(settings: Settings) -> Calls:
     """Every code of 8 bits, signed and unsigned."""
     for p in (0, 7, 4, -3):

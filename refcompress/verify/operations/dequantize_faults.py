@@ -71,6 +71,18 @@ def _computed_in(name: str) -> Answer:
     return answer
 
 
+def _quotient_in(name: str) -> Answer:
+    """Round q and 2^p to a format, divide there, and round the quotient to the dtype."""
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        q, p = args
+        scale = rounded_to(np.array(1), -p, name)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return nearest_float(nearest_float(rounded_to(q, 0, name) / scale, name), settings["dtype"])
+
+    return answer
+
+
 def _factor(value: Callable[[int], float]) -> Answer:
     """Return the fault of multiplying with something else."""
     return lambda args, settings: nearest_float(
@@ -189,6 +201,10 @@ FAULTS = (
     *(
         Fault(f"computed_in_{name}", f"multiplies in {name}, q and 2^-p both converted", _computed_in(name))
         for name in FLOATS
+    ),
+    *(
+        Fault(f"quotient_in_{name}", f"divides in {name}, q and 2^p both converted", _quotient_in(name))
+        for name in ("float16", "float32")
     ),
     Fault("low_8_bits", "keeps the low 8 bits of q", _with_q(_low_bits(8))),
     Fault("low_16_bits", "keeps the low 16 bits of q", _with_q(_low_bits(16))),

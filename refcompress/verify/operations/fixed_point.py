@@ -161,6 +161,7 @@ DEQUANTIZE = Operation(
     answer=dequantize_cases.dequantized,
     cases=_that_tell(
         fixed_point_kills.DEQUANTIZE,
+        Case("small numbers, one a call", dequantize_cases.small),
         Case("every code of 8 bits", dequantize_cases.all_int8),
         Case("codes of 16 bits", dequantize_cases.int16_codes),
         Case("ties of the last place, and one beside", dequantize_cases.last_place),
@@ -203,6 +204,7 @@ FRACTION_BITS = Operation(
     answer=fraction_bits_cases.largest_p,
     cases=_that_tell(
         fixed_point_kills.FRACTION_BITS,
+        Case("small numbers, one a call", fraction_bits_cases.small),
         Case("q_max + 1/2 and the floats beside it", fraction_bits_cases.above_q_max),
         Case("q_min - 1/2 and the floats beside it", fraction_bits_cases.below_q_min),
         Case("q_min, q_max and around", fraction_bits_cases.whole_codes),

@@ -49,6 +49,13 @@ def _around(value: float, settings: Settings) -> Calls:
                 yield (np.array([x]),)
 
 
+def small(settings: Settings) -> Calls:
+    """Give numbers that a person can follow by hand, one a call, the simplest first."""
+    high = limits(settings)[1]
+    for v in (1, 3, 0, -1, 0.5, -0.5, 2, -3, 5, -100, 100, high, high + 0.5, high + 1, -high, -high - 1, -high - 1.5):
+        yield (_array([v], settings),)
+
+
 def above_q_max(settings: Settings) -> Calls:
     """Give q_max + 1/2 and the floats next to it."""
     yield from _around(limits(settings)[1] + 0.5, settings)

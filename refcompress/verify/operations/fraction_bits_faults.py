@@ -229,6 +229,11 @@ FAULTS = (
     Fault("min_only", "looks at min(x) only: positive elements do not count", _of_part(lambda x: x[x < 0])),
     Fault("smallest", "looks at the smallest |x| that is not 0", _of_part(_smallest)),
     Fault("mean", "looks at the mean of |x|", _of_part(_mean)),
+    Fault(
+        "median",
+        "looks at the median of |x|",
+        _of_part(lambda x: np.median(np.abs(x.astype(np.float64))) if x.size else x),
+    ),
     Fault("first", "looks at the first element only", _flat(lambda n: slice(0, 1))),
     Fault("last_ignored", "ignores the last element", _flat(lambda n: slice(0, max(n - 1, 0)))),
     Fault("first_ignored", "ignores the first element", _flat(lambda n: slice(1, n))),

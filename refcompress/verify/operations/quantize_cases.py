@@ -313,6 +313,13 @@ def any_p(test: Callable[[int], bool]) -> Callable[[Arguments, Any, Settings], l
     return lambda args, expected, settings: [np.full(args[0].shape, test(args[1]))]
 
 
+def _below_the_first_row(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
+    mask = np.full(args[0].shape, args[0].ndim > 1)
+    if mask.ndim > 1:
+        mask[:1] = False
+    return [mask]
+
+
 def index_regions() -> tuple[Region, ...]:
     """Return the regions that are counted along the elements, in C order."""
 
@@ -326,6 +333,7 @@ def index_regions() -> tuple[Region, ...]:
     return (
         Region("last", "in the last element", counted(lambda i, n: i == n - 1)),
         Region("first", "in the first element", counted(lambda i, n: i == 0)),
+        Region("lower_rows", "below the first row", _below_the_first_row),
         *(
             Region(f"from_{n}", f"from element {n:,} on", counted(lambda i, _, n=n: i >= n))  # type: ignore[misc]
             for n in (65_536, 1_024, 256)

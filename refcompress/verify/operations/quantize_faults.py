@@ -112,6 +112,13 @@ def _subnormals_flushed(args: Arguments, settings: Settings) -> Any:
     return _scaled(np.ldexp)((np.where(np.abs(wide) < normal, 0.0, wide), p), settings)
 
 
+def _scale_in_float16(args: Arguments, settings: Settings) -> Any:
+    x, p = args
+    with np.errstate(all="ignore"):
+        v = x * np.ldexp(1.0, p).astype(np.float16).astype(x.dtype)
+    return _ranged(_rounded(v.astype(np.float64), settings), settings)
+
+
 def _bytes_swapped(args: Arguments, settings: Settings) -> Any:
     with np.errstate(invalid="ignore"):
         return _scaled(np.ldexp)((args[0].byteswap(), args[1]), settings)
@@ -239,6 +246,7 @@ FAULTS = (
     Fault("product_in_bfloat16", "computes x * 2^p in bfloat16", _scaled(_in_dtype("bfloat16"))),
     Fault("product_in_float32", "computes x * 2^p in float32", _scaled(_in_dtype("float32"))),
     Fault("x_in_float16", "takes x in as float16", _scaled(_in_dtype("float16", x_only=True))),
+    Fault("scale_in_float16", "holds 2^p in float16, where it is infinite from p = 16 on", _scale_in_float16),
     Fault("x_truncated", "makes x an integer before it is scaled", _scaled(lambda x, p: np.ldexp(np.trunc(x), p))),
     Fault("x_rounded", "rounds x before it is scaled", _scaled(lambda x, p: np.ldexp(np.rint(x), p))),
     Fault("x_clipped", "brings x itself into [q_min, q_max] before it is scaled, and not the code", _x_clipped),
@@ -349,6 +357,11 @@ FAULTS = (
         "infinity_is_zero",
         "turns infinities into 0",
         _replaced(lambda v, right, low, high: np.where(np.isinf(v), 0, right)),
+    ),
+    Fault(
+        "infinity_is_lowest",
+        "turns both infinities into the lowest code",
+        _replaced(lambda v, right, low, high: np.where(np.isinf(v), low, right)),
     ),
     Fault(
         "huge_is_lowest",

@@ -112,7 +112,7 @@ def test_without_bits_every_rival_shows_but_those_of_the_range():
     of_the_range = {
         *("overflow=wrap", "signed=False", "narrow_range=True", "unbounded", "wrapped_in_floats", "unsigned_q_max"),
         *("one_code_short", "one_code_too_high", "one_code_too_low", "range_in_float32", "x_clipped", "x_clipped_too"),
-        *("huge_is_lowest", "infinity_is_zero"),
+        *("huge_is_lowest", "infinity_is_zero", "infinity_is_lowest"),
     }
     assert set(rivals_of(QUANTIZE, settings)) - seen == of_the_range | {"product_in_float32", "codes_in_float32"}
 
