@@ -13,10 +13,17 @@ def quantize(x, p):
     return jnp.clip(jnp.round(jnp.ldexp(x.astype(jnp.float64), p)), -128, 127).astype(jnp.int8)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])
-def test_jnp_round_is_half_to_even(dtype):
-    report = check(quantize, "quantize", bits=8, dtype=dtype, arrays="jax")
+def test_jnp_round_is_half_to_even():
+    report = check(quantize, "quantize", bits=8, dtype="float16", arrays="jax")
     assert report.verdict == "agrees", str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_xla_on_the_cpu_takes_subnormals_for_zero_and_is_right_elsewhere(dtype):
+    report = check(quantize, "quantize", bits=8, dtype=dtype, arrays="jax", examples=0)
+    assert [case.name for case in report.cases if case.failed] == ["subnormals and zeros"]
+    assert report.diagnosis[0].fault == "subnormals_flushed"
+    assert report.diagnosis[0].complete
 
 
 def test_lax_top_k_keeps_the_lowest_index():

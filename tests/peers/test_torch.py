@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 
 from refcompress import prune, sparsify, top_k_mask
 from refcompress.verify import check
