@@ -194,6 +194,12 @@ def _residues(x: Array, p: int, codes: int) -> Array:
     return np.asarray((significand << power) % codes, np.float64)
 
 
+def _sign_and_magnitude(q: Array) -> tuple[Array, Array]:
+    """Return which integers are negative, and their magnitudes as uint64, that of the smallest int64 included."""
+    negative, magnitude = q < 0, q.astype(np.uint64)
+    return negative, np.where(negative, 0 - magnitude, magnitude)
+
+
 def _integer_codes(
     x: Array,
     p: int,
@@ -205,9 +211,7 @@ def _integer_codes(
     scratch: Array,
 ) -> tuple[Array, Array | None]:
     """Return the codes of a block of integers as int64, and which have none (None where all have one)."""
-    negative = x < 0
-    magnitude = x.astype(np.uint64)
-    magnitude = np.where(negative, 0 - magnitude, magnitude)
+    negative, magnitude = _sign_and_magnitude(x)
     if p < 0:
         magnitude = round_shifted(magnitude, negative, min(-p, 128), rounding, generator)  # 64 bits: all gone by 128
         p = 0
@@ -306,9 +310,7 @@ def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 def _scale_integers(q: Array, p: int, precision: int, lowest: int) -> Array:
     """Round q * 2^-p to floats of ``precision`` bits whose smallest subnormal is 2^lowest, held as float64."""
-    negative = q < 0
-    magnitude = q.astype(np.uint64)
-    magnitude = np.where(negative, 0 - magnitude, magnitude)
+    negative, magnitude = _sign_and_magnitude(q)
     high, low = magnitude >> np.uint64(32), magnitude & np.uint64(0xFFFFFFFF)
     length = np.where(high > 0, np.frexp(high.astype(np.float64))[1] + 32, np.frexp(low.astype(np.float64))[1])
     quantum = np.maximum(length.astype(np.int64) - p - precision, lowest)  # exponent of the last place
