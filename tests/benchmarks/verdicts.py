@@ -1,4 +1,4 @@
-"""How long a verdict takes, and the tester against a plain property test: ``python tests/benchmarks/verify.py``.
+"""How long a verdict takes, and the tester against a plain property test: ``python tests/benchmarks/verdicts.py``.
 
 The plain way is a ``@given`` test with ``assert_array_equal`` at 1,000 examples of hypothesis' own arrays and integers.
 """
