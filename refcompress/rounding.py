@@ -6,6 +6,7 @@ magnitude goes up to whole + 1. ``ROUNDING`` holds that decision for every word.
 The rules see exact magnitudes only: how a caller makes them exact is the caller's affair.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,7 @@ def wrap(q: Array, low: int, high: int) -> Array:
 OVERFLOW: dict[str, Callable[[Array, int, int], Array]] = {"saturate": saturate, "wrap": wrap}
 
 
+@functools.cache
 def code_dtype(bits: int | None, *, signed: bool) -> np.dtype[Any]:
     """Return the smallest NumPy integer that holds the codes; int64 without ``bits``."""
     if bits is None:

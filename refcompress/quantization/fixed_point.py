@@ -4,6 +4,7 @@
 the binary point), then it is rounded once; with ``bits`` the result is brought into the range of the codes.
 """
 
+import functools
 import math
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from refcompress.rounding import (
     round_to_integer,
 )
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 BLOCK = 65_536  # elements a pass: the scratch arrays stay in the processor's cache
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 P_LIMIT = 2**31 - 1
@@ -105,13 +107,12 @@ def quantize(
     flat = array.reshape(-1)  # C order; a copy only where the memory is in another
     codes = np.empty(array.size, code_dtype(bits, signed=signed))
     scratch = np.empty(min(BLOCK, array.size), _work_dtype(array.dtype, p, high, mode, rounding))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for start in range(0, array.size, BLOCK):
-            block = flat[start : start + BLOCK]
-            q, refused = convert(block, p, low, high, mode, rounding, generator, scratch[: block.size])
-            if refused is not None:
-                _refuse(array, p, start + int(np.argmax(refused)))
-            np.copyto(codes[start : start + BLOCK], q, casting="unsafe")
+    for start in range(0, array.size, BLOCK):
+        block = flat[start : start + BLOCK]
+        q, refused = convert(block, p, low, high, mode, rounding, generator, scratch[: block.size])
+        if refused is not None:
+            _refuse(array, p, start + int(np.argmax(refused)))
+        np.copyto(codes[start : start + BLOCK], q, casting="unsafe")
     return codes.reshape(array.shape)
 
 
@@ -136,9 +137,16 @@ def _check_settings(
 def _work_dtype(dtype: np.dtype[Any], p: int, high: int, mode: str, rounding: str) -> np.dtype[Any]:
     # float32 is enough where the product is exact in it, or past every code, and it holds every code
     exact = dtype.itemsize <= 4 and 0 <= p <= 127 and high < 2**24 and mode == "saturate" and rounding in UFUNC
-    return np.dtype(np.float32 if exact else np.float64)
+    return FLOAT32 if exact else FLOAT64
 
 
+@functools.cache
+def _ends(low: int, high: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Return both ends of the codes as 0-d arrays, which ``clip`` takes faster than numbers."""
+    return np.array(low, dtype), np.array(high, dtype)
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def _float_codes(
     x: Array,
     p: int,
@@ -153,9 +161,9 @@ def _float_codes(
     v = _exact_product(x, p, scratch)
     q = UFUNC[rounding](v, out=v) if rounding in UFUNC else round_to_integer(v, rounding, generator)
     if mode == "saturate":
-        q.clip(low, high, out=q)
+        q.clip(*_ends(low, high, q.dtype), out=q)
         # one test a block: the sum of squares of finite codes is finite
-        return q, np.isnan(q) if math.isnan(np.dot(q, q)) else None
+        return q, np.isnan(q) if math.isnan(q.dot(q)) else None
     if mode == "refuse":
         fits = q.min() >= -(2.0**63) and q.max() < 2.0**63  # false for nan too
         return q, None if fits else ~((q >= -(2.0**63)) & (q < 2.0**63))
@@ -175,7 +183,7 @@ def _exact_product(x: Array, p: int, out: Array) -> Array:
     if x.dtype.itemsize < 4:
         x = x.astype(out.dtype)
     if -1022 <= p <= 1023:
-        np.multiply(x, out.dtype.type(math.ldexp(1.0, p)), out=out)
+        np.multiply(x, math.ldexp(1.0, p), out=out)
     else:
         np.ldexp(x.astype(np.float64), p, out=out)
     if p < 0 and (x.dtype.itemsize == 8 or p < -800):

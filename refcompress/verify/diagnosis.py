@@ -285,7 +285,8 @@ def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explan
     total = sum(e.size for e in judged)
     failed = sum(e.failed for e in judged)
     best, fewest = None, failed
-    ordered = sorted(judged, key=lambda e: e.size, reverse=True)  # a bad rival is given up after the first
+    # a rival that explains none of the differences is given up as soon as they are all seen
+    ordered = sorted(judged, key=lambda e: (e.comparison.agrees, -e.size))
     for rival in rivals:
         missed = 0
         for e in ordered:
