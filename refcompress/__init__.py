@@ -5,6 +5,7 @@ The formulas are here. Distillation is in ``refcompress.distillation``, all thre
 """
 
 from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize  # isort: skip
+from refcompress.quantization.affine import affine_dequantize, affine_quantize  # isort: skip
 from refcompress.pruning.selection import top_k_mask  # isort: skip
 from refcompress.pruning.sparsify import sparsify  # isort: skip
 from refcompress.pruning.prune import prune, restore  # isort: skip
@@ -23,6 +24,8 @@ __all__ = [  # noqa: RUF022 - in reading order
     "quantize",
     "dequantize",
     "fraction_bits",
+    "affine_quantize",
+    "affine_dequantize",
     "top_k_mask",
     "sparsify",
     "prune",

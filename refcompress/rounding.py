@@ -66,6 +66,23 @@ def round_to_integer(value: Array, rounding: str, generator: "np.random.Generato
     return np.asarray(np.copysign(whole + up, value))
 
 
+def round_to_odd(array: Array) -> Array:
+    """Round float64 to float32, to the neighbour with an odd significand where the value lies between two.
+
+    The cast of a float64 to bfloat16 or to an 8-bit float goes by way of float32, and two roundings to nearest are not
+    one. After a rounding to odd, any second rounding that drops two bits or more gives what a single one would.
+
+    References
+    ----------
+    Boldo and Melquiond, "Emulation of a FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd",
+    section 3, 2008.
+    """
+    nearest = array.astype(np.float32)
+    beside = np.nextafter(nearest, np.where(array > nearest, np.inf, -np.inf).astype(np.float32))
+    even = nearest.view(np.uint32) & 1 == 0
+    return np.where(even & (nearest != array) & ~np.isnan(array), beside, nearest)
+
+
 def round_shifted(
     magnitude: Array,
     negative: Array,

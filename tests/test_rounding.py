@@ -16,6 +16,7 @@ from refcompress.rounding import (
     goes_up,
     round_shifted,
     round_to_integer,
+    round_to_odd,
 )
 
 WORDS = sorted(ROUNDING)
@@ -142,3 +143,8 @@ def test_wrapping_a_full_range_is_two_s_complement():
 )
 def test_the_dtype_is_the_smallest_that_holds_the_codes(bits, signed, dtype):
     assert code_dtype(bits, signed=signed) == np.dtype(dtype)
+
+
+def test_rounding_to_odd_keeps_what_float32_holds():
+    values = np.array([0.0, -0.0, 1.0, -2.0, 2.0**-149, np.inf, -np.inf, np.nan])
+    assert np.array_equal(round_to_odd(values), values.astype(np.float32), equal_nan=True)

@@ -287,7 +287,7 @@ def dequantize(q: npt.ArrayLike, p: int, *, dtype: npt.DTypeLike = "float32") ->
     """
     array = arguments.integer_array(q, "q")
     p = arguments.integer(p, "p", -P_LIMIT, P_LIMIT)
-    target = _float_dtype(dtype)
+    target = float_dtype(dtype)
     flat = array.reshape(-1)
     values = np.empty(array.size, target)
     plain = array.dtype.itemsize <= 4 and abs(p) <= 900 and target.name != "bfloat16"
@@ -302,7 +302,8 @@ def dequantize(q: npt.ArrayLike, p: int, *, dtype: npt.DTypeLike = "float32") ->
     return values.reshape(array.shape)
 
 
-def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return the NumPy dtype of a word or a dtype: float16, bfloat16, float32 or float64."""
     if dtype == "bfloat16":
         import ml_dtypes
 

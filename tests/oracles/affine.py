@@ -1,0 +1,57 @@
+"""Exact twins of the affine formulas, in Python integers and fractions, written from the formulas alone."""
+
+from fractions import Fraction
+
+from oracles.fixed_point import limits, nearest_float, rounded
+
+# dtype -> (bits of the significand, exponent of the smallest subnormal, largest finite value)
+FORMATS = {
+    "float16": (11, -24, Fraction(65504)),
+    "bfloat16": (8, -133, Fraction(255 * 2**120)),
+    "float32": (24, -149, Fraction((2**24 - 1) * 2**104)),
+    "float64": (53, -1074, Fraction((2**53 - 1) * 2**971)),
+}
+
+
+def in_dtype(v: Fraction, dtype: str) -> Fraction | None:
+    """Round half to even to a dtype; None for an infinity."""
+    return nearest_float(v, *FORMATS[dtype])
+
+
+def quotient(x, s, dtype: str, scaling: str) -> Fraction | None:
+    """Return x / s by one of the words; None for an infinity."""
+    x, s = Fraction(x), Fraction(s)
+    if scaling == "exact":
+        return x / s
+    return in_dtype(x / s if scaling == "divide" else x * in_dtype(1 / s, dtype), dtype)
+
+
+def quantized(
+    x,
+    s,
+    z,
+    dtype="float32",
+    bits=8,
+    signed=True,
+    rounding="half_even",
+    overflow="saturate",
+    narrow_range=False,
+    scaling="divide",
+    zero_point_added="after_rounding",
+):
+    """q = round(x / s) + z of one number; None where there is no code."""
+    low, high = limits(bits, signed, narrow_range)
+    v = quotient(x, s, dtype, scaling)
+    sign = x
+    if v is not None and zero_point_added == "before_rounding":
+        sign = v + z
+        v = sign if scaling == "exact" else in_dtype(sign, dtype)
+    if v is None:  # an infinity
+        return None if overflow == "wrap" else high if sign > 0 else low
+    q = rounded(v, rounding) + (z if zero_point_added == "after_rounding" else 0)
+    return min(max(q, low), high) if overflow == "saturate" else (q - low) % (high - low + 1) + low
+
+
+def dequantized(q, s, z, dtype="float32") -> Fraction | None:
+    """x' = (q - z) * s of one code; None for an infinity."""
+    return in_dtype((q - z) * Fraction(s), dtype)
