@@ -55,3 +55,18 @@ def quantized(
 def dequantized(q, s, z, dtype="float32") -> Fraction | None:
     """x' = (q - z) * s of one code; None for an infinity."""
     return in_dtype((q - z) * Fraction(s), dtype)
+
+
+def parameters(x_min, x_max, bits=8, signed=True, symmetric=False, narrow_range=False) -> tuple[Fraction, int]:
+    """Return the scale and the zero point for a range."""
+    low, high = limits(bits, signed, narrow_range)
+    a, b = min(Fraction(x_min), Fraction(0)), max(Fraction(x_max), Fraction(0))
+    if symmetric:
+        z = 0 if signed else 2 ** (bits - 1)
+        s = max(abs(a), abs(b)) / (high - z)
+    else:
+        s = (b - a) / (high - low)
+        z = min(max(rounded(low - a / s, "half_even"), low), high) if s else low
+    if s == 0:
+        return Fraction(1), z
+    return in_dtype(s, "float32") or Fraction(1, 2**149), z
