@@ -7,6 +7,11 @@ The formulas are here. Distillation is in ``refcompress.distillation``, all thre
 from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize  # isort: skip
 from refcompress.quantization.affine import affine_dequantize, affine_quantize  # isort: skip
 from refcompress.quantization.affine_parameters import affine_parameters  # isort: skip
+from refcompress.quantization.fake_quantize import (  # isort: skip
+    fake_quantize,
+    fake_quantize_gradient,
+    lsq_scale_gradient,
+)
 from refcompress.pruning.selection import top_k_mask  # isort: skip
 from refcompress.pruning.sparsify import sparsify  # isort: skip
 from refcompress.pruning.prune import prune, restore  # isort: skip
@@ -28,6 +33,9 @@ __all__ = [  # noqa: RUF022 - in reading order
     "affine_quantize",
     "affine_dequantize",
     "affine_parameters",
+    "fake_quantize",
+    "fake_quantize_gradient",
+    "lsq_scale_gradient",
     "top_k_mask",
     "sparsify",
     "prune",

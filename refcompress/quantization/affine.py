@@ -326,9 +326,20 @@ def affine_dequantize(
     >>> affine_dequantize([-128, 0, 3], 0.5, 1)
     array([-64.5,  -0.5,   1. ], dtype=float32)
     """
+    return dequantize_by(q, scale, zero_point, float_dtype(dtype), axis, block_size)
+
+
+def dequantize_by(
+    q: npt.ArrayLike,
+    scale: npt.ArrayLike,
+    zero_point: npt.ArrayLike,
+    target: np.dtype[Any],
+    axis: int | None,
+    block_size: int | None,
+) -> Array:
+    """Dequantize to a checked dtype: see ``affine_dequantize``."""
     codes = arguments.integer_array(q, "q")
     _check_codes(codes, "q")
-    target = float_dtype(dtype)
     runs, shape = channels.arrange(codes.shape, axis, block_size)
     s = channels.checked_scale(scale, shape, target if type(scale) in (int, float) else None)
     z = channels.checked_zero_point(zero_point, shape, *CODES)
