@@ -12,9 +12,12 @@ from refcompress.quantization.fake_quantize import (  # isort: skip
     fake_quantize_gradient,
     lsq_scale_gradient,
 )
+from refcompress.quantization.small_floats import cast_float8, round_to_format  # isort: skip
 from refcompress.pruning.selection import top_k_mask  # isort: skip
 from refcompress.pruning.sparsify import sparsify  # isort: skip
 from refcompress.pruning.prune import prune, restore  # isort: skip
+from refcompress.pruning.keep_count import keep_count  # isort: skip
+from refcompress.pruning.structured import n_m_mask, n_m_sparsify  # isort: skip
 from refcompress.mlp.network import MLP, initialize, mlp_forward, mlp_gradients  # isort: skip
 from refcompress.mlp.losses import (  # isort: skip
     mse_gradient,
@@ -36,10 +39,15 @@ __all__ = [  # noqa: RUF022 - in reading order
     "fake_quantize",
     "fake_quantize_gradient",
     "lsq_scale_gradient",
+    "cast_float8",
+    "round_to_format",
     "top_k_mask",
     "sparsify",
     "prune",
     "restore",
+    "keep_count",
+    "n_m_mask",
+    "n_m_sparsify",
     "MLP",
     "initialize",
     "mlp_forward",

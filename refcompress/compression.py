@@ -20,6 +20,7 @@ from refcompress.distillation.knowledge import Knowledge, extract_knowledge
 from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective, train_student, train_teacher
 from refcompress.mlp.network import MLP, mlp_forward
 from refcompress.mlp.training import Objective, train
+from refcompress.pruning.keep_count import keep_count
 from refcompress.pruning.selection import top_k_mask
 from refcompress.quantized_model import QuantizedMLP, nonzeros, quantize_model
 
@@ -75,19 +76,6 @@ class Compression:
     student: MLP
     pruned: MLP
     quantized: QuantizedMLP
-
-
-def kept_weights(size: int, sparsity: float) -> int:
-    """Return how many of ``size`` weights stay: size - round(size * sparsity), of the sparsity as it is written.
-
-    Computed on the decimal number that the user wrote, not on the float next to it: 29% of 100 is 29.
-
-    Examples
-    --------
-    >>> kept_weights(100, 0.29), kept_weights(8, 0.85)
-    (71, 1)
-    """
-    return size - round(size * Fraction(repr(arguments.real_number(sparsity, "sparsity", 0.0, 1.0))))
 
 
 def global_masks(weights: Sequence[Array], k: int) -> tuple[Array, ...]:
@@ -172,7 +160,7 @@ def compress(
     tell(f"training the student on {len(few.y):,} examples with the teacher's outputs")
     knowledge, student = distil(teacher, few, plan)
     size = sum(w.size for w in student.weights)
-    k = kept_weights(size, plan.sparsity) if plan.k is None else arguments.integer(plan.k, "k", 0, size)
+    k = keep_count(size, plan.sparsity, counts="pruned") if plan.k is None else arguments.integer(plan.k, "k", 0, size)
     tell(f"pruning to {k:,} of {size:,} weights in {plan.prune_steps} steps")
     objective = distillation_objective(knowledge, few.y, plan.label_weight)
     pruned = as_float32(

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from refcompress.checkpoints import save_model
-from refcompress.compression import Compression, as_float32, kept_weights, prune_gradually
+from refcompress.compression import Compression, as_float32, prune_gradually
 from refcompress.datasets import Dataset, split, subset
 from refcompress.distillation.knowledge import extract_knowledge
 from refcompress.distillation.student import distillation_objective
+from refcompress.pruning.keep_count import keep_count
 from refcompress.quantized_model import quantize_model
 
 SPARSITIES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -70,7 +71,7 @@ def sweep(
                     result.student,
                     few.x,
                     objective,
-                    kept_weights(size, sparsity),
+                    keep_count(size, sparsity, counts="pruned"),
                     steps=plan.prune_steps,
                     epochs=plan.tuning_epochs,
                     seed=plan.seed,

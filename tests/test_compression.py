@@ -15,7 +15,6 @@ from refcompress.compression import (
     compress,
     distil,
     global_masks,
-    kept_weights,
     measure,
     prune_gradually,
 )
@@ -23,6 +22,7 @@ from refcompress.datasets import load_digits, split, subset
 from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective
 from refcompress.mlp.network import initialize
 from refcompress.mlp.training import accuracy, classification, train
+from refcompress.pruning.keep_count import keep_count
 from refcompress.quantized_model import quantize_model
 from refcompress.sweep import sweep
 
@@ -93,8 +93,8 @@ def test_80_percent_pruned_and_8_bits_is_a_fortieth_of_the_teacher_on_disk(seed)
 def test_exactly_the_asked_number_of_weights_stays(seed):
     result = compressed(seed)
     size = sum(w.size for w in result.student.weights)
-    assert sum(np.count_nonzero(w) for w in result.pruned.weights) <= kept_weights(size, 0.8)
-    assert kept_weights(size, 0.8) == size - round(size * 8 / 10)
+    assert sum(np.count_nonzero(w) for w in result.pruned.weights) <= keep_count(size, 0.8, counts="pruned")
+    assert keep_count(size, 0.8, counts="pruned") == size - round(size * 8 / 10)
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".npz"])
@@ -163,7 +163,7 @@ def test_quantizing_the_model_changes_the_outputs_by_no_more_than_the_steps_allo
 
 @given(size=st.integers(0, 300), percent=st.integers(0, 100))
 def test_the_sparsity_is_taken_as_the_decimal_that_was_written(size, percent):
-    kept = kept_weights(size, percent / 100)
+    kept = keep_count(size, percent / 100, counts="pruned")
     assert kept == size - round(size * percent / 100) or (size * percent) % 100 == 50
     assert abs(100 * (size - kept) - size * percent) <= 50
 

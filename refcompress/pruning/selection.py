@@ -106,6 +106,14 @@ def magnitudes(x: Array) -> Array:
     return np.abs(x).view(UNSIGNED[x.dtype.itemsize])  # abs wraps the smallest integer: unsigned, its magnitude
 
 
+def kept(x: Array, mask: Array) -> Array:
+    """Return x where the mask is set, bit for bit, and +0 elsewhere: its bit patterns times 1 or 0."""
+    entries = np.empty(x.shape, x.dtype)
+    unsigned = UNSIGNED[x.dtype.itemsize]
+    np.multiply(x.view(unsigned), mask, out=entries.view(unsigned))
+    return entries
+
+
 def _refuse_nan(x: Array) -> None:
     if x.dtype.kind != "f" or np.count_nonzero(np.isnan(x)):  # a count is faster than any()
         arguments.not_nan(x, "x", "ranked")

@@ -4,12 +4,11 @@ Of all arrays with at most k nonzeros, this one is the nearest to x in the 2-nor
 the squares of the dropped entries, and those are the smallest.
 """
 
-import numpy as np
 import numpy.typing as npt
 
 from refcompress import arguments
 from refcompress.arguments import Array
-from refcompress.pruning.selection import top_k_mask
+from refcompress.pruning.selection import kept, top_k_mask
 
 
 def sparsify(x: npt.ArrayLike, k: int, *, ties: str = "lowest_index", axis: int | None = None) -> Array:
@@ -56,7 +55,4 @@ def sparsify(x: npt.ArrayLike, k: int, *, ties: str = "lowest_index", axis: int 
     array([ 0.5, -3. ,  0. ,  2. ])
     """
     array = arguments.real_array(x, "x")
-    mask = top_k_mask(array, k, ties=ties, axis=axis)
-    sparse = np.zeros(array.shape, array.dtype)
-    np.copyto(sparse, array, where=mask)
-    return sparse
+    return kept(array, top_k_mask(array, k, ties=ties, axis=axis))
