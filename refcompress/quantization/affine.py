@@ -118,7 +118,8 @@ def affine_quantize(
         dtype. exact: the true quotient, which nothing rounds but the rule.
     zero_point_added : str
         after_rounding (default): round(x / s) + z. before_rounding: round(x / s + z), where the sum is rounded to the
-        dtype, unless the scaling is exact.
+        dtype, unless the scaling is exact. With ``scaling="reciprocal"`` the product and the sum are one fused
+        multiply-add, rounded once: x * (1 / s) + z, as PyTorch does it.
     axis : int, optional
         The axis of the channels; negative ones count from the back. None: one scale for all.
     block_size : int, optional
@@ -200,11 +201,9 @@ def prepared(
 
 def unclipped(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention) -> Array:
     """Return round(x / s) + z of a piece, as floats that hold it exactly up to 2^24, or 2^50 past 16 bits."""
-    v = SCALING[by.scaling](x, s, dtype)
     if by.zero_point_added == "before_rounding":
-        v = _exact_sum(v, z) if by.scaling == "exact" else exactly.total(v, z, dtype)
-        return _rounded(v, by)
-    q = _rounded(v, by)
+        return _rounded(_sum(x, s, z, dtype, by), by)
+    q = _rounded(SCALING[by.scaling](x, s, dtype), by)
     q += z.astype(q.dtype)
     return q
 
@@ -212,6 +211,15 @@ def unclipped(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention
 def _rounded(v: Array, by: Convention) -> Array:
     v = v.astype(FLOAT32 if v.dtype.itemsize <= 4 and by.bits <= 16 else FLOAT64, copy=False)
     return np.asarray(UFUNC[by.rounding](v, out=v)) if by.rounding in UFUNC else round_to_integer(v, by.rounding)
+
+
+def _sum(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention) -> Array:
+    """Return x / s + z, as ``scaling`` and ``zero_point_added`` round it."""
+    if by.scaling == "exact":
+        return _exact_sum(exactly.quotient(x, s), z)
+    if by.scaling == "reciprocal":
+        return exactly.multiply_add(x, s, z, dtype)
+    return exactly.total(_divide(x, s, dtype), z, dtype)
 
 
 def _exact_sum(v: Array, z: Array) -> Array:

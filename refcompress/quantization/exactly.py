@@ -45,10 +45,10 @@ def quotient(x: Array, s: Array) -> Array:
     """
     x, s = np.broadcast_arrays(x.astype(np.float64), s.astype(np.float64))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        q = x / s
+        q = np.asarray(x / s)  # of two 0-d arrays a number
         suspects = np.isfinite(q) & (2 * q == np.floor(2 * q)) & (np.abs(q) < 2.0**52) & (x != 0)
     if not suspects.any():
-        return np.asarray(q)
+        return q
     # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign
     (a, exponent), (b, less) = np.frexp(x[suspects]), np.frexp(s[suspects])
     ratio = np.where(q[suspects] == 0, 0.0, np.ldexp(q[suspects], less - exponent))  # 0: the quotient underflowed
@@ -56,7 +56,7 @@ def quotient(x: Array, s: Array) -> Array:
     remainder = (a - product) - error  # a and the product are neighbours or equal: the difference is exact
     toward = np.copysign(np.inf, remainder)
     q[suspects] = np.where(remainder == 0, q[suspects], np.nextafter(q[suspects], toward))
-    return np.asarray(q)
+    return q
 
 
 def product(n: Array, s: Array, dtype: "np.dtype[np.generic]") -> Array:
@@ -69,20 +69,43 @@ def product(n: Array, s: Array, dtype: "np.dtype[np.generic]") -> Array:
     return narrow(np.ldexp(_odd(high, error), exponent), dtype)
 
 
-def total(v: Array, n: Array, dtype: "np.dtype[np.generic]") -> Array:
-    """Return v + n rounded once to a float dtype, half to even, for floats v of the dtype and integers |n| < 2^53.
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a sum and its rounding error: a + b = sum + error, exactly.
 
     References
     ----------
-    Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B, 1997, for the error of a sum.
+    Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B, 1997.
     """
-    v, n = v.astype(np.float64), n.astype(np.float64)
-    high = v + n
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def total(v: Array, n: Array, dtype: "np.dtype[np.generic]") -> Array:
+    """Return v + n rounded once to a float dtype, half to even, for floats v of at most 53 bits and |n| < 2^53."""
+    high, error = two_sum(v.astype(np.float64), n.astype(np.float64))
     if dtype == np.float64:
         return np.asarray(high)
-    part = high - v
-    error = (v - (high - part)) + (n - part)
     return narrow(_odd(high, np.where(np.isfinite(high), error, 0.0)), dtype)
+
+
+def multiply_add(x: Array, r: Array, n: Array, dtype: "np.dtype[np.generic]") -> Array:
+    """Return x * r + n rounded once to a float dtype, half to even, for floats of the dtype and integers |n| < 2^53.
+
+    References
+    ----------
+    Boldo and Melquiond, "Emulation of a FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd",
+    section 4, 2008.
+    """
+    x, r, n = (v.astype(np.float64) for v in np.broadcast_arrays(x, r, n))
+    if dtype != np.float64:
+        return total(x * r, n, dtype)  # two significands of 24 bits: the product is exact
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        high, low = two_product(x, r)
+        middle, lowest = two_sum(n, low)
+        high, rest = two_sum(high, middle)
+        fused = high + _odd(*two_sum(lowest, rest))
+        return np.where(np.isfinite(fused), fused, x * r + n)
 
 
 def _odd(high: Array, error: Array) -> Array:

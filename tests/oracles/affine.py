@@ -45,6 +45,8 @@ def quantized(
     sign = x
     if v is not None and zero_point_added == "before_rounding":
         sign = v + z
+        if scaling == "reciprocal":  # a fused multiply-add
+            sign = Fraction(x) * in_dtype(1 / Fraction(s), dtype) + z
         v = sign if scaling == "exact" else in_dtype(sign, dtype)
     if v is None:  # an infinity
         return None if overflow == "wrap" else high if sign > 0 else low
@@ -70,3 +72,54 @@ def parameters(x_min, x_max, bits=8, signed=True, symmetric=False, narrow_range=
     if s == 0:
         return Fraction(1), z
     return in_dtype(s, "float32") or Fraction(1, 2**149), z
+
+
+def fake_quantized(x, s, z, dtype="float32", **settings) -> Fraction | None:
+    """x' = (q - z) * s with q = round(x / s) + z, of one number; None where there is no code, and for an infinity."""
+    q = quantized(x, s, z, dtype, **settings)
+    return None if q is None else dequantized(q, s, z, dtype)
+
+
+def passes(
+    x,
+    s,
+    z,
+    dtype="float32",
+    bits=8,
+    signed=True,
+    rounding="half_even",
+    narrow_range=False,
+    scaling="divide",
+    zero_point_added="after_rounding",
+    boundary="pass",
+    mask="code",
+) -> bool:
+    """Whether the gradient of one finite number passes straight through."""
+    low, high = limits(bits, signed, narrow_range)
+    if mask == "value":
+        value = Fraction(x)
+        low, high = (dequantized(end, s, z, dtype) for end in (low, high))
+    else:
+        value = quotient(x, s, dtype, scaling)
+        if value is not None and zero_point_added == "before_rounding":
+            value = value + z if scaling == "exact" else in_dtype(value + z, dtype)
+        if value is None:  # an infinity is past every code
+            return False
+        value = rounded(value, rounding) + (z if zero_point_added == "after_rounding" else 0)
+    above = low is None or (low < value if boundary == "zero" else low <= value)  # None: an end that is infinite
+    below = high is None or (value < high if boundary == "zero" else value <= high)
+    return above and below
+
+
+def scale_gradient(x, s, upstream, bits=8, signed=True, narrow_range=False) -> tuple[Fraction, Fraction]:
+    """Return LSQ's sum of upstream * d over quotients that are floats of 64 bits, and that of the magnitudes."""
+    low, high = limits(bits, signed, narrow_range)
+    terms = []
+    for value, incoming in zip(x, upstream, strict=True):
+        v = quotient(value, s, "float64", "divide")
+        if v is None:
+            d = high if value > 0 else low
+        else:
+            d = low if v <= low else high if v >= high else rounded(v, "half_even") - v
+        terms.append(Fraction(incoming) * d)
+    return sum(terms, Fraction(0)), sum((abs(term) for term in terms), Fraction(0))
