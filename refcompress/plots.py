@@ -12,8 +12,23 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other beats, smallest first: none is as small and more accurate.
+
+    Examples
+    --------
+    >>> frontier([Point(0.0, 8, 0.9, 50), Point(0.5, 8, 0.8, 60), Point(0.9, 8, 0.7, 20)])
+    [Point(sparsity=0.9, bits=8, accuracy=0.7, bytes=20), Point(sparsity=0.0, bits=8, accuracy=0.9, bytes=50)]
+    """
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.bytes, -p.accuracy)):
+        if not best or point.accuracy > best[-1].accuracy:
+            best.append(point)
+    return best
+
+
 def draw_frontier(path: Path, points: Sequence[Point], stages: Sequence[Stage]) -> None:
-    """Draw test accuracy against bytes on disk, a line a width of the codes, and write it as a PNG."""
+    """Draw test accuracy against bytes on disk and write it as a PNG: a mark a model, a line through the best ones."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,7 +36,9 @@ def draw_frontier(path: Path, points: Sequence[Point], stages: Sequence[Stage]) 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for bits, colour, marker in zip(sorted({p.bits for p in points}), COLOURS, MARKERS, strict=False):
-        line = sorted((p for p in points if p.bits == bits), key=lambda p: p.sparsity)
+        own = [p for p in points if p.bits == bits]
+        axes.plot([p.bytes for p in own], [p.accuracy for p in own], marker, color=colour, markersize=4, alpha=0.4)
+        line = frontier(own)
         axes.plot(
             [p.bytes for p in line], [p.accuracy for p in line], color=colour, marker=marker, label=f"{bits} bits"
         )
@@ -37,7 +54,7 @@ def draw_frontier(path: Path, points: Sequence[Point], stages: Sequence[Stage]) 
     axes.set_xscale("log")
     axes.set_xlabel("size of the model file (bytes)")
     axes.set_ylabel("test accuracy (share of examples)")
-    axes.set_title("Accuracy against size: each line runs from dense (right) to 95% pruned (left)")
+    axes.set_title("Accuracy against size, dense to 95% pruned: the line joins the models that none beats")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(title="weights")
     with written_whole(path) as temporary:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refcompress.compression import Stage
-from refcompress.plots import COLOURS, MARKERS, draw_frontier
+from refcompress.plots import COLOURS, MARKERS, draw_frontier, frontier
 from refcompress.sweep import Point
 
 POINTS = [
@@ -21,6 +23,14 @@ def test_the_same_points_give_the_same_picture(tmp_path):
     for name in ("a.png", "b.png"):
         draw_frontier(tmp_path / name, POINTS, STAGES)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@given(st.lists(st.builds(Point, st.just(0.5), st.just(8), st.integers(0, 5).map(float), st.integers(1, 9))))
+def test_the_frontier_beats_every_other_point(points):
+    best = frontier(points)
+    assert all(any(b.bytes <= p.bytes and b.accuracy >= p.accuracy for b in best) for p in points)
+    assert [b.bytes for b in best] == sorted({b.bytes for b in best})
+    assert [b.accuracy for b in best] == sorted({b.accuracy for b in best})
 
 
 def test_each_width_has_its_own_colour_and_marker():
