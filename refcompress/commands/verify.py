@@ -1,13 +1,18 @@
 """``refcompress verify``: hold somebody's implementation against the reference."""
 
 import argparse
+import contextlib
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
+from refcompress.commands import exhaustive
 from refcompress.commands.terminal import takes_colour, write
 
 if TYPE_CHECKING:
+    from refcompress.verify.candidates import Candidate
+    from refcompress.verify.operation import Operation
     from refcompress.verify.report import Report
 
 SUMMARY = "hold an implementation against the reference, and say which rule it follows instead"
@@ -16,12 +21,15 @@ STATUS = {"agrees": 0, "differs": 1, "error": 2}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
+    parser.usage = "%(prog)s OPERATION CANDIDATE [options]\n       %(prog)s OPERATION [options] -- COMMAND ARG..."
     parser.add_argument("operation", metavar="OPERATION", help="one that `refcompress operations` lists")
-    parser.add_argument(
+    candidate = parser.add_argument(
         "candidate",
         metavar="CANDIDATE",
-        help="module:function or path/file.py:function, which takes the operation's inputs by position",
+        help="module:function or path/file.py:function, which takes the operation's inputs by position; "
+        "or, last and after --, the command line of a program that answers JSON lines",
     )
+    candidate.required = False  # with nargs="?" it could not follow options
     parser.add_argument(
         "--set",
         metavar="NAME=VALUE",
@@ -40,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed gives the same report")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=10.0, help="for one call (default: 10)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    exhaustive.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,16 +70,18 @@ def _report(options: argparse.Namespace) -> "Report":
     from refcompress import arguments
     from refcompress.commands.settings import read_settings
     from refcompress.verify.check import check
-    from refcompress.verify.child import in_child
     from refcompress.verify.operations import find_operation
 
+    _refuse_candidates(options)
+    if options.exhaustive is not None:
+        return exhaustive.report(options)
+    exhaustive.refuse_without(options)
     operation = find_operation(options.operation)
     settings = read_settings(operation, options.settings)
     arguments.integer(options.examples, "--examples", 0)
     arguments.integer(options.seed, "--seed", 0)
     arguments.real_number(options.timeout, "--timeout", 0, exclusive=True)
-    names = [i.name for i in operation.inputs]
-    with in_child(options.candidate, names, options.arrays, options.timeout) as candidate:
+    with _running(options, operation, settings) as candidate:
         return check(
             candidate,
             operation,
@@ -79,6 +90,33 @@ def _report(options: argparse.Namespace) -> "Report":
             arrays=options.arrays,
             **settings,
         )
+
+
+def _refuse_candidates(options: argparse.Namespace) -> None:
+    """Raise unless there is one candidate, with options that have a meaning for it."""
+    if options.program is None:
+        if options.candidate is None:
+            raise ValueError("there is no candidate: it must be module:function, or a command after --")
+        return
+    if not options.program:
+        raise ValueError("no command follows --")
+    if options.candidate is not None:
+        raise ValueError(f"candidate is {options.candidate!r}, and a command follows --: it must be one of them")
+    if options.arrays != "numpy":
+        raise ValueError(f"--arrays {options.arrays} does not apply to a program, which is given JSON")
+    if options.exhaustive is not None:
+        raise ValueError("--exhaustive does not apply to a program: JSON lines are too slow for every bit pattern")
+
+
+def _running(
+    options: argparse.Namespace, operation: "Operation", settings: dict[str, Any]
+) -> "contextlib.AbstractContextManager[Candidate]":
+    from refcompress.verify.child import in_child
+    from refcompress.verify.external import running
+
+    if options.program is None:
+        return in_child(options.candidate, [i.name for i in operation.inputs], options.arrays, options.timeout)
+    return running(options.program, operation, {**operation.defaults, **settings}, options.timeout)
 
 
 def _nothing_found(options: argparse.Namespace, error: str) -> "Report":
@@ -96,7 +134,7 @@ def _nothing_found(options: argparse.Namespace, error: str) -> "Report":
     return Report(
         operation=options.operation,
         settings=settings,
-        candidate=options.candidate,
+        candidate=options.candidate or shlex.join(options.program or []),
         imports="",
         arrays=options.arrays,
         verdict="error",

@@ -13,8 +13,8 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,21 @@ class Answer:
     """Whether the call cost a process."""
     given_up: bool = False
     """Whether the call was not made, because too many processes were lost before."""
+    said: tuple[str, ...] = ()
+    """The last lines on the standard error of a program that was lost."""
+    asked: Arguments | None = None
+    """The inputs of the call that the problem belongs to, where that is one before this."""
+    sent: tuple[Arguments, ...] = ()
+    """The inputs of the calls that it takes to see the problem, where it takes more than one."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """An external program, and how it is addressed."""
+
+    command: tuple[str, ...]
+    header: str
+    """The first line that it is sent."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,16 @@ class Candidate:
     """The inputs and the layout of the arrays in memory -> the answer."""
     imports: str = ""
     """The lines of a snippet that give ``candidate``."""
+    function: Callable[..., Any] | None = None
+    """What is called, with the inputs by position; None where it lives in another process."""
+    program: Program | None = None
+    """What is run, where it is an external program: such a one sees nothing of the layout of arrays."""
+    ahead: Callable[[Iterable[tuple[Arguments, str]]], Iterator[Answer]] | None = None
+    """As ``call`` for one after the other, which may be sent before the answers to those before them are there."""
+
+    def answers(self, calls: Iterable[tuple[Arguments, str]]) -> Iterator[Answer]:
+        """Call it for one after the other, and yield the answers in order."""
+        return (self.call(*call) for call in calls) if self.ahead is None else self.ahead(calls)
 
 
 class CandidateError(Exception):
@@ -81,7 +106,7 @@ def from_callable(function: Callable[..., Any], names: Sequence[str], arrays: st
     if module and name and _resolved(module, name) is function:
         imports = f"candidate = {name}" if module == "__main__" else _import_lines(module, name)
     calls = _Calls(_bind(function, names, title), tuple(names), arrays)
-    return Candidate(title, calls.call, imports)
+    return Candidate(title, calls.call, imports, calls.function)
 
 
 def _resolved(module: str, name: str) -> Any:
@@ -258,10 +283,10 @@ def load(spec: str, names: Sequence[str], arrays: str = "numpy") -> Candidate:
     module = _file(Path(place)) if place.endswith(".py") else _module(place)
     function = functools.reduce(_attribute, name.split("."), module)
     try:
-        call = from_callable(function, names, arrays).call
+        candidate = from_callable(function, names, arrays)
     except (TypeError, ImportError) as error:
         raise CandidateError(steady(str(error))) from error
-    return Candidate(spec, call, _import_lines(place, name))
+    return replace(candidate, name=spec, imports=_import_lines(place, name))
 
 
 def _import_lines(place: str, name: str) -> str:

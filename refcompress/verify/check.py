@@ -102,7 +102,7 @@ def resolve(operation: Operation, settings: Settings) -> dict[str, Any]:
     return {**known, **settings}
 
 
-def _exchange(
+def make_exchange(
     op: Operation,
     settings: Settings,
     subject: Candidate,
@@ -111,7 +111,21 @@ def _exchange(
     layout: str,
     repeated: bool = False,
 ) -> Exchange:
-    answer = subject.call(args, layout)
+    """Call the candidate once, and compare."""
+    return _compared(op, settings, subject.call(args, layout), case, args, layout, repeated)
+
+
+def _compared(
+    op: Operation,
+    settings: Settings,
+    answer: Answer,
+    case: str,
+    args: Arguments,
+    layout: str,
+    repeated: bool = False,
+) -> Exchange:
+    if answer.asked is not None:
+        args = answer.asked
     expected = op.answer(args, settings)
     bound = None if op.bound is None else op.bound(args, settings)
     if answer.problem is not None:
@@ -124,18 +138,22 @@ def _exchange(
 
 
 def _directed(op: Operation, settings: Settings, subject: Candidate) -> Iterator[Exchange]:
-    for case in op.cases:
-        for args in case.make(settings):
-            exchange = _exchange(op, settings, subject, case.name, args, case.layout)
-            if exchange.answer.given_up:
-                return
-            yield exchange
+    calls = [
+        (case.name, args, case.layout if subject.program is None else "plain")
+        for case in op.cases
+        for args in case.make(settings)
+    ]
+    answers = subject.answers((args, layout) for _, args, layout in calls)
+    for answer, call in zip(answers, calls, strict=True):
+        if answer.given_up:
+            return
+        yield _compared(op, settings, answer, *call)
 
 
 def _again(op: Operation, settings: Settings, subject: Candidate, before: Sequence[Exchange]) -> list[Exchange]:
     """Give some inputs a second time, in the reverse order."""
     firsts = list({e.case: e for e in before if e.answer.problem is None}.values())[:REPEATS]
-    again = [_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
+    again = [make_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
     return [e for e in again if not e.answer.given_up]
 
 
@@ -149,7 +167,7 @@ def _search(
     def fails(args: Arguments) -> bool:
         key = pickle.dumps(args)  # a candidate that answers at random is asked once
         if key not in seen:
-            seen[key] = _exchange(op, settings, subject, SEARCH, args, "plain")
+            seen[key] = make_exchange(op, settings, subject, SEARCH, args, "plain")
         exchange = seen[key]
         if exchange.answer.given_up or not exchange.fails:
             return False
@@ -218,17 +236,17 @@ def _smallest(
         _, found = _search(op, settings, subject, examples, seed)
         if found is not None:
             return found
-    return first if first.repeated else _cut_down(op, settings, subject, first)
+    return first if first.repeated else cut_down(op, settings, subject, first)
 
 
-def _cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:
+def cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:
     """Halve the first input along one axis after the other as long as the call still fails."""
     progress = True
     while progress:
         progress = False
         for args in _halves(failing.args):
             try:
-                shorter = _exchange(op, settings, subject, failing.case, args, failing.layout)
+                shorter = make_exchange(op, settings, subject, failing.case, args, failing.layout)
             except (ValueError, TypeError):  # the operation itself has no answer to it
                 continue
             if shorter.fails:
@@ -267,19 +285,21 @@ def _report(
         settings=dict(settings),
         candidate=subject.name,
         imports=subject.imports,
+        program=subject.program,
         arrays=arrays,
         verdict="differs" if differs else "agrees",
         examples=examples,
         seed=seed,
         cases=tuple(cases),
-        counterexample=None if smallest is None else _counterexample(op, settings, smallest),
+        counterexample=None if smallest is None else as_counterexample(op, settings, smallest),
         diagnosis=tuple(diagnose(op, settings, exchanges)) if differs else (),
         remarks=distinct([*(r for e in exchanges for r in e.answer.remarks), *_accepts(op, settings, subject)]),
         worst=max((e.comparison.worst for e in exchanges), default=0.0) if op.bound is not None else None,
     )
 
 
-def _counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterexample:
+def as_counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterexample:
+    """Return what a report shows of a failing call."""
     law = None
     if e.problem is None:
         law = next((law.sentence for law in op.laws if not _holds(law.holds, e, settings)), None)
@@ -293,6 +313,8 @@ def _counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterex
         actual=e.answer.value,
         problem=e.problem,
         silent=e.answer.problem is not None,
+        said=e.answer.said,
+        sent=tuple(dict(zip(names, args, strict=True)) for args in e.answer.sent),
         changed=e.answer.changed,
         wrong=e.comparison.wrong,
         bound=e.bound,

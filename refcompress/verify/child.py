@@ -2,7 +2,6 @@
 
 The two processes talk over a socket, in turns: a pickled message after its length. What the candidate prints, from
 Python or from C, arrives on two pipes that are read while an answer is awaited, and is dropped but for its beginning.
-The child leads a session of its own: Ctrl-C does not reach it, and what it starts is ended together with it.
 """
 
 import contextlib
@@ -16,16 +15,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from refcompress.verify.candidates import PRINTED, Answer, Candidate, CandidateError, load, raised, steady
 from refcompress.verify.operation import Arguments
+from refcompress.verify.processes import GIVEN_UP, MOST_DEATHS, ending, kill, started, stop
 
 STARTING = 60.0  # seconds for a child to start and import a framework
-ENDING = 2.0  # seconds for a child whose end of the socket is closed to end by itself
-MOST_DEATHS = 3  # children that may be lost before the candidate is given up
 LENGTH = 8  # bytes before a message that say how long it is
 PIECE = 65536
 
@@ -41,7 +39,7 @@ def in_child(spec: str, names: Sequence[str], arrays: str = "numpy", timeout: fl
     CandidateError
         With one line that says why it cannot be run.
     """
-    child = _Child(spec, tuple(names), arrays, timeout)
+    child = Child(spec, names, arrays, timeout)
     try:
         imports = child.start()
         yield Candidate(spec, child.call, imports)
@@ -49,11 +47,15 @@ def in_child(spec: str, names: Sequence[str], arrays: str = "numpy", timeout: fl
         child.stop()
 
 
-class _Child:
+class Lost(Exception):  # noqa: N818 - what came of a call, no error
+    """The process of a candidate ended, or had to be ended; the text is a verb phrase."""
+
+
+class Child:
     """The process that runs a candidate, and how many of them were lost."""
 
-    def __init__(self, spec: str, names: tuple[str, ...], arrays: str, timeout: float) -> None:
-        self.order = (spec, names, arrays)
+    def __init__(self, spec: str, names: Sequence[str], arrays: str, timeout: float) -> None:
+        self.order = (spec, tuple(names), arrays)
         self.timeout = timeout
         self.deaths = 0
         self.process: subprocess.Popen[bytes] | None = None
@@ -66,14 +68,8 @@ class _Child:
         with theirs:
             root = str(Path(__file__).parents[2])
             paths = [*(p for p in sys.path if p and p != root), root]
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, str(theirs.fileno()), *paths],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            command = [sys.executable, "-P", "-c", START, str(theirs.fileno()), *paths]
+            self.process = started(command, subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         try:
             ready, text = self._ask(self.order, STARTING)
         except TimeoutError:
@@ -88,18 +84,15 @@ class _Child:
         """End the process, and every one that it started in its session."""
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        for end in (self.process.stdout, self.process.stderr, self.link):
-            if end is not None:
-                end.close()
+        stop(self.process)
+        if self.link is not None:
+            self.link.close()
         self.process = None
 
     def call(self, args: Arguments, layout: str) -> Answer:
         """Call the candidate once."""
         if self.deaths >= MOST_DEATHS:
-            return Answer(problem=f"is not called any more after {MOST_DEATHS} lost processes", given_up=True)
+            return GIVEN_UP
         try:
             if self.process is None:
                 self.start()
@@ -110,6 +103,32 @@ class _Child:
             self.stop()
             return Answer(problem=problem, lost=True)
         return dataclasses.replace(answer, remarks=(*answer.remarks, *self._prints(answer)))
+
+    def ask(self, work: Callable[..., Any], *more: Any, seconds: float) -> Any:
+        """Have ``work(candidate, *more)`` done in the process; ``work`` travels as its name.
+
+        Raises
+        ------
+        Lost
+            If the process does not live to answer, or not in time.
+        """
+        try:
+            if self.process is None:
+                self.start()
+            answer = self._ask((work, *more), seconds)
+        except (TimeoutError, EOFError, CandidateError) as error:
+            problem = "does not answer in time" if isinstance(error, TimeoutError) else self._lost(error)
+            self.stop()
+            raise Lost(problem) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def kill(self) -> None:
+        """End the process from another thread than the one that waits for it."""
+        process = self.process
+        if process is not None:
+            kill(process)
 
     def _lost(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
@@ -198,12 +217,7 @@ class _Child:
     def _ending(self) -> str:
         """Say how the process ended, once it has closed the socket."""
         assert self.process is not None
-        try:
-            code = self.process.wait(ENDING)
-        except subprocess.TimeoutExpired:
-            return "it closed what it answers on"
-        names = {s.value: s.name for s in signal.Signals}
-        return f"signal {names.get(-code, -code)}" if code < 0 else f"exit status {code}"
+        return ending(self.process, "it closed what it answers on")
 
 
 def serve(number: int) -> None:
@@ -222,13 +236,15 @@ def serve(number: int) -> None:
     own = os.getpid()
     while True:
         try:
-            args, layout = _receive(link)
+            message = _receive(link)
         except (EOFError, OSError):
             os._exit(0)  # without waiting for threads of the candidate
         try:
-            answer = candidate.call(args, layout)
+            answer = message[0](candidate, *message[1:]) if callable(message[0]) else candidate.call(*message)
         except KeyboardInterrupt as error:
             answer = Answer(problem=raised(error))
+        except Exception as error:  # of the work that was asked for: a call raises nothing else
+            answer = error
         if os.getpid() != own:  # the candidate forked, and this is the copy
             os._exit(0)
         _flush()

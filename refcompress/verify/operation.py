@@ -87,6 +87,8 @@ class Region:
     """Completes "differs only ...": ``at ties``."""
     mask: Callable[[Arguments, Any, Settings], list[Array]]
     """arguments, expected answer, settings -> one flag an element, an array for each part of the answer."""
+    positional: bool = False
+    """Whether it goes by where an element stands and not by what it is: no flag of a test vector."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,12 @@ class Operation:
     a row keeps the row. None: ``answer``."""
     rejects: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = ()
     """Inputs that the operation rejects, each with a name: a candidate that takes one gets a remark."""
+    elementwise: bool = False
+    """Whether element i of the answer depends on element i of the first input, and on the other inputs, which are
+    numbers, alone."""
+    accepts: Callable[[Arguments, Settings], Array] | None = None
+    """For elementwise operations: a flag an element of the first input, whether it has an answer; where a flag is not
+    set, the reference raises ValueError. None: every element has one."""
 
     def setting(self, name: str) -> Setting:
         """Return the setting of that name."""

@@ -5,15 +5,19 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refcompress.arguments import Array, place
 from refcompress.verify.agreement import NoArray, parts
+from refcompress.verify.candidates import Program
 from refcompress.verify.diagnosis import CONDUCT, Explanation, word
 from refcompress.verify.snippet import places, plain, snippet
 from refcompress.verify.wire import encode
+
+if TYPE_CHECKING:
+    from refcompress.verify.proof import Proof
 
 MOST_ROWS = 8
 MOST_LISTED = 12
@@ -51,6 +55,10 @@ class Counterexample:
     """The inputs that the call changed."""
     before: dict[str, Any] | None = None
     """The inputs of the call before, if this call wrote into what that one had returned."""
+    said: tuple[str, ...] = ()
+    """The last lines on the standard error of an external program that was lost."""
+    sent: tuple[dict[str, Any], ...] = ()
+    """The inputs of all the calls that it takes to see the problem, where it takes more than one."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,12 @@ class Report:
     worst: float | None = None
     """The largest error as a fraction of the bound; None where the answer is determined."""
     error: str | None = None
+    program: Program | None = None
+    """The candidate, where it is an external program."""
+    proof: "Proof | None" = None
+    """What a sweep over all bit patterns found, in place of cases and search."""
+    reproduce: str | None = None
+    """The lines that show the counterexample, where it is no call of a function or a program that is known."""
 
     def __str__(self) -> str:
         return self.text()
@@ -85,21 +99,26 @@ class Report:
         preposition = "from" if self.verdict == "differs" else "with"
         lines = [f"{self.candidate} {_coloured(self.verdict, self.verdict, colour)} {preposition} {self.operation}"]
         lines += _wrapped(rule, "  ")
+        if self.proof is not None:
+            lines += _wrapped(self.proof.given(), "  ")
         if self.verdict == "differs":
             lines += ["", *self._statements()]
         if self.counterexample is not None:
             lines += ["", "smallest counterexample:", *_counterexample_lines(self.counterexample)]
             lines += ["", "to reproduce:", "", *snippet(self).splitlines()]
-        compared = sum(case.exercised for case in self.cases)
-        wrong = sum(case.failed for case in self.cases)
-        lines += ["", f"{compared:,} values compared, {wrong:,} wrong; seed {self.seed}, {self.examples:,} examples"]
-        if self.worst is not None:
-            lines.append(f"largest error: {self.worst:.3g} of what is allowed")
-        lines += _case_lines(self.cases)
+        lines += ["", *(self._compared() if self.proof is None else self.proof.lines())]
         lines += [line for remark in self.remarks[:MOST_ROWS] for line in _wrapped(remark, "remark: it ")]
         if len(self.remarks) > MOST_ROWS:
             lines.append(f"and {len(self.remarks) - MOST_ROWS:,} more remarks")
         return "\n".join(lines)
+
+    def _compared(self) -> Iterator[str]:
+        compared = sum(case.exercised for case in self.cases)
+        wrong = sum(case.failed for case in self.cases)
+        yield f"{compared:,} values compared, {wrong:,} wrong; seed {self.seed}, {self.examples:,} examples"
+        if self.worst is not None:
+            yield f"largest error: {self.worst:.3g} of what is allowed"
+        yield from _case_lines(self.cases)
 
     def _statements(self) -> Iterator[str]:
         if not self.diagnosis:
@@ -125,7 +144,9 @@ class Report:
                 "inputs": {name: encode(value) for name, value in example.inputs.items()},
                 "layout": example.layout,
                 "expected": encode(example.expected),
-                "actual": example.problem if example.actual is None else _encodable(example.actual),
+                "actual": "\n".join([example.problem or "", *example.said])
+                if example.actual is None
+                else _encodable(example.actual),
                 "law": example.law,
             },
             "diagnosis": [
@@ -140,6 +161,7 @@ class Report:
             ],
             "remarks": list(self.remarks),
             "error": self.error,
+            **({} if self.proof is None else {"exhaustive": self.proof.json()}),
         }
 
 
@@ -170,6 +192,8 @@ def _counterexample_lines(example: Counterexample) -> list[str]:
         lines.append("  given for the second time")
     if example.problem is not None:
         lines.append(f"  {example.problem}")
+    if example.said:
+        lines += ["  the end of its standard error:", *(f"    {line}" for line in example.said)]
     lines += [f"  {line}".rstrip() for line in _table(example)]
     if example.changed:
         lines.append(f"  after the call, {' and '.join(example.changed)} held something else")

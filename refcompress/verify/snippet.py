@@ -1,5 +1,10 @@
-"""The lines that reproduce a counterexample: they need the candidate and NumPy, run as they stand, and fail."""
+"""The lines that reproduce a counterexample: they need the candidate and NumPy, run as they stand, and fail.
 
+For an external program they are a line for the shell, which shows what it answers.
+"""
+
+import json
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +12,8 @@ import numpy as np
 
 from refcompress.arguments import Array
 from refcompress.verify.agreement import parts
+from refcompress.verify.candidates import Program
+from refcompress.verify.wire import encode, request
 
 if TYPE_CHECKING:
     from refcompress.verify.report import Counterexample, Report
@@ -46,10 +53,24 @@ def snippet(report: "Report") -> str:
     """Write the lines."""
     example = report.counterexample
     assert example is not None
+    if report.reproduce is not None:
+        return report.reproduce
+    if report.program is not None:
+        return _shell(report.program, example)
     body = list(_body(report, example))
     names = [name for name in ("ml_dtypes", "torch", "jax") if any(f"{name}." in line for line in body)]
     lines = ["import numpy as np", *(f"import {name}" for name in names), *report.imports.splitlines(), "", *body]
     return "\n".join(lines)
+
+
+def _shell(program: Program, example: "Counterexample") -> str:
+    """Write what to type: the header and the requests, piped into the program."""
+    inputs = example.sent or (example.inputs,) * (2 if example.repeated else 1)
+    lines = [program.header, *(request(number, given) for number, given in enumerate(inputs, 1))]
+    sends = " ".join(["printf", "'%s\\n'", *map(shlex.quote, lines)])
+    right = "" if example.silent else f"# {'within the bound of' if example.bound is not None else 'it should be'}: "
+    expected = [right + json.dumps(encode(example.expected))] if right else []
+    return "\n".join([f"{sends} | {shlex.join(program.command)}", *expected])
 
 
 def _body(report: "Report", example: "Counterexample") -> Iterator[str]:

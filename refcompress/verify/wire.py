@@ -4,13 +4,46 @@ The bits are what counts; ``values`` is accepted in place of them. Infinities an
 "inf", "-inf" and "nan".
 """
 
+import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from refcompress.arguments import Array, is_float
 from refcompress.verify.inputs import float_dtype
+from refcompress.verify.operation import Operation, Settings
+
+PROTOCOL = 1
+NOT_FINITE = ("inf", "-inf", "nan")
+
+
+def header(operation: Operation, settings: Settings) -> str:
+    """Return the first line that an external program is sent: what it will be asked.
+
+    Examples
+    --------
+    >>> from refcompress.verify.operations import OPERATIONS
+    >>> json.loads(header(OPERATIONS["fraction_bits"], {"bits": 8}))["inputs"]
+    [{'name': 'x', 'kind': 'floats'}]
+    """
+    inputs = [{"name": i.name, "kind": i.kind} for i in operation.inputs]
+    chosen = {name: encode(value) for name, value in settings.items()}
+    return json.dumps({"operation": operation.name, "settings": chosen, "inputs": inputs, "protocol": PROTOCOL})
+
+
+def request(number: int, inputs: Mapping[str, Any]) -> str:
+    """Return the line that asks for one answer; an input that is a number is a JSON number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> request(7, {"k": np.int64(4)})
+    '{"id": 7, "k": 4}'
+    """
+    given = {name: v.item() if isinstance(v, np.generic) else v for name, v in inputs.items()}
+    return json.dumps({"id": number} | {name: encode(value) for name, value in given.items()}, allow_nan=False)
 
 
 def encode(value: Any) -> Any:
@@ -39,10 +72,11 @@ def _encode_array(array: Array) -> dict[str, Any]:
         raise TypeError(f"an array of dtype {array.dtype} cannot be written")
     flat = array.reshape(-1).astype(array.dtype.newbyteorder("="))
     width = flat.dtype.itemsize
+    digits = flat.view(f"u{width}").astype(f">u{width}").tobytes().hex()
     return {
         "dtype": flat.dtype.name,
         "shape": list(array.shape),
-        "bits": [f"{word:0{2 * width}x}" for word in flat.view(f"u{width}").tolist()],
+        "bits": [digits[i : i + 2 * width] for i in range(0, len(digits), 2 * width)],
         "values": _numbers(flat),
     }
 
@@ -51,7 +85,8 @@ def _numbers(flat: Array) -> list[Any]:
     if flat.dtype.kind in "biu":
         return list(flat.tolist())
     with np.errstate(invalid="ignore"):  # a signalling nan
-        return [_number(v) for v in flat.astype(np.float64).tolist()]
+        wide = flat.astype(np.float64)
+    return list(wide.tolist()) if np.isfinite(wide).all() else [_number(v) for v in wide.tolist()]
 
 
 def _number(value: Any) -> Any:
@@ -74,7 +109,7 @@ def decode(value: Any) -> Any:
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):
-        return value
+        return float(value) if isinstance(value, str) and value in NOT_FINITE else value
     missing = {"dtype", "shape"} - set(value)
     if missing or not ({"bits", "values"} & set(value)):
         raise ValueError(

@@ -3,11 +3,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from verify.programs import TIMES
 from verify.toys import SCALE
+from verify.waiting import ended, wait_until
 
 from refcompress.cli import main
 from refcompress.verify.layouts import FRAMEWORKS
@@ -48,6 +49,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(CODE)
     (tmp_path / "dies.py").write_text("import os; os._exit(9)")
+    (tmp_path / "times it's.py").write_text(TIMES)
     return tmp_path
 
 
@@ -90,6 +92,57 @@ def test_the_json_is_one_object_of_the_documented_form(capsys):
     assert written["counterexample"]["inputs"]["x"]["dtype"] == "float32"
 
 
+def program(*arguments):
+    return ("--", sys.executable, "-I", "-S", "times it's.py", *arguments)
+
+
+def test_a_program_that_agrees_gives_status_0(capsys):
+    status, out, err = run(capsys, "scale", "--examples", "20", *program("2"))
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{sys.executable} -I -S 'times it'\"'\"'s.py' 2 agrees with scale\n")
+
+
+def test_a_program_that_differs_gives_status_1_the_rule_and_what_to_type_to_see_it(capsys):
+    status, out, err = run(capsys, "scale", "--examples", "20", *program("3"))
+    assert (status, err) == (1, "")
+    assert "it multiplies by 3; agrees with step=3 on all" in out
+    typed = out.partition("to reproduce:\n\n")[2].splitlines()[0]
+    shown = subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=True)
+    answer = json.loads(shown.stdout)
+    assert (answer["id"], answer["result"]["values"]) == (1, [3.0])
+    assert '# it should be: {"dtype": "float32", "shape": [1], "bits": ["40000000"], "values": [2.0]}\n' in out
+
+
+def test_what_costs_a_program_its_life_is_told_and_can_be_typed(capsys):
+    status, out, _ = run(capsys, "scale", "--examples", "20", *program("2", "--die"))
+    assert status == 1
+    assert "ends its process at request 1: exit status 1\n  the end of its standard error:\n    no use\n" in out
+    typed = out.partition("to reproduce:\n\n")[2].splitlines()[0]
+    shown = subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (1, "", "no use\nfor many numbers\n")
+
+
+def test_the_report_of_a_program_gives_the_same_bytes_and_has_the_same_form_as_json(capsys):
+    arguments = ("scale", "--json", "--examples", "20", *program("2", "--die"))
+    first = run(capsys, *arguments)
+    assert first == run(capsys, *arguments)
+    written = json.loads(first[1])
+    assert list(written) == list(json.loads(run(capsys, "scale", "mine:thrice", "--json")[1]))
+    assert written["counterexample"]["actual"] == (
+        "ends its process at request 1: exit status 1\nno use\nfor many numbers"
+    )
+
+
+def test_the_candidate_may_follow_the_options(capsys):
+    assert run(capsys, "scale", "--set", "step=3", "--examples", "5", "mine:thrice")[0] == 0
+    assert run(capsys, "--set", "step=3", "scale", "--examples", "5", *program("3"))[0] == 0
+
+
+def test_what_follows_the_dashes_is_the_program_s_own(capsys):
+    status, out, _ = run(capsys, "scale", "--examples", "5", "--", "sh", "-c", "exit 5", "--json", "--", "--set")
+    assert (status, out) == (2, "")
+
+
 UNRUNNABLE = [
     (("scal", "mine:twice"), "operation is 'scal': it must be one of quantize, "),
     (("scale", "mine"), "candidate is 'mine': it must be module:function or file.py:function"),
@@ -102,6 +155,16 @@ UNRUNNABLE = [
     (("scale", "mine:twice", "--seed", "-1"), "--seed is -1: it must be at least 0"),
     (("scale", "mine:twice", "--timeout", "0"), "--timeout is 0.0: it must be above 0"),
     (("scale", "mine:twice", "--timeout", "nan"), "--timeout is nan: it must be above 0"),
+    (("scale",), "there is no candidate: it must be module:function, or a command after --"),
+    (("scale", "--"), "no command follows --"),
+    (("scale", "mine:twice", "--", "true"), "candidate is 'mine:twice', and a command follows --: it must be one of"),
+    (("scale", "--arrays", "torch", "--", "true"), "--arrays torch does not apply to a program, which is given JSON"),
+    (
+        ("scale", "--exhaustive", "float16", "--", "true"),
+        "--exhaustive does not apply to a program: JSON lines are too",
+    ),
+    (("scale", "--", "./missing"), "./missing cannot be started: No such file or directory"),
+    (("scale", "--", "sh", "-c", "exit 5"), "sh -c 'exit 5' ended before it was asked anything: exit status 5"),
 ]
 
 
@@ -159,30 +222,16 @@ def test_in_a_shell_the_report_goes_to_standard_output_and_its_reader_may_stop()
     assert (stopped.returncode, stopped.stderr) == (1, "")
 
 
-def wait_until(condition):
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen within a minute")
-
-
-def ended(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 @pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("candidate", [("mine:waits_here",), program("1", "--note")], ids=["Python", "program"])
 @pytest.mark.parametrize(
     ("number", "status", "told"),
     [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")],
 )
-def test_an_interrupt_ends_every_process_and_leaves_no_traceback(folder, number, status, told):
+def test_an_interrupt_ends_every_process_and_leaves_no_traceback(folder, number, status, told, candidate):
     noted = folder / "processes"
     running = subprocess.Popen(
-        command("quantize", "mine:waits_here", "--timeout", "200"),
+        command("quantize", "--timeout", "200", *candidate),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

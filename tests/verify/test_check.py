@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from refcompress import quantize
 from refcompress.verify import assert_agrees, check
+from refcompress.verify.candidates import Answer, Candidate, Program
 from refcompress.verify.check import resolve
 from refcompress.verify.operations import OPERATIONS
 
@@ -22,6 +25,33 @@ def statements(function, **settings):
 def test_a_right_candidate_agrees_and_nothing_is_said_of_it():
     report = check(right, "quantize", bits=8)
     assert (report.verdict, report.counterexample, report.diagnosis) == ("agrees", None, ())
+
+
+def test_a_program_is_sent_cases_ahead_and_sees_no_layouts():
+    layouts, ahead = [], []
+
+    def call(args, layout):
+        layouts.append(layout)
+        return Answer(right(*args))
+
+    def answers(calls):
+        calls = list(calls)
+        ahead.append(len(calls))
+        return (call(*c) for c in calls)
+
+    candidate = Candidate("a program", call, program=Program(("a",), "{}"), ahead=answers)
+    report = check(candidate, dataclasses.replace(OPERATIONS["quantize"], rejects=()), bits=8, examples=5)
+    assert report.verdict == "agrees"
+    assert {*layouts} == {"plain"}
+    assert len(ahead) == 1
+    assert ahead[0] > 100
+
+
+def test_a_problem_that_belongs_to_a_call_before_is_shown_with_its_inputs():
+    first = (np.array([0.75], np.float32), 2)
+    candidate = Candidate("late", lambda args, layout: Answer(problem="fails", lost=True, asked=first))
+    example = check(candidate, "quantize", bits=8).counterexample
+    assert (example.inputs["x"].tolist(), example.inputs["p"], example.expected.tolist()) == ([0.75], 2, [3])
 
 
 def test_the_counterexample_is_one_number():

@@ -1,10 +1,10 @@
 import os
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from verify.waiting import ended, wait_until
 
 from refcompress.verify.candidates import CandidateError
 from refcompress.verify.child import MOST_DEATHS, in_child
@@ -104,23 +104,6 @@ def act(x, what):
 def one(x):
     return x
 """
-
-
-def wait_until(condition):
-    """Wait for what other processes do, which may take long on a busy machine."""
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen within a minute")
-
-
-def ended(process):
-    """Whether a process is gone, or a zombie that its parent has yet to collect."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def noted():

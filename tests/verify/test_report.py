@@ -8,6 +8,7 @@ import pytest
 from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
 
 from refcompress.verify import check
+from refcompress.verify.candidates import Program
 from refcompress.verify.diagnosis import Explanation
 from refcompress.verify.report import CaseCount, Counterexample, Report, distinct, shortened
 from refcompress.verify.wire import decode
@@ -93,6 +94,15 @@ def test_the_report_of_one_that_differs_as_a_person_reads_it(differs):
         "  search          3",
         "remark: it accepts x = nan, which the operation rejects",
     ]
+
+
+def test_what_a_lost_program_said_last_stands_under_what_it_did(differs):
+    lost = dataclasses.replace(
+        differs.counterexample, problem="ends", actual=None, wrong=(), silent=True, said=("a", "b")
+    )
+    report = dataclasses.replace(differs, counterexample=lost, program=Program(("./kernel",), "{}"))
+    assert "\n  ends\n  the end of its standard error:\n    a\n    b\n" in str(report)
+    assert report.json()["counterexample"]["actual"] == "ends\na\nb"
 
 
 def test_the_report_of_one_that_agrees():

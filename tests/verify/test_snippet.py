@@ -1,4 +1,7 @@
+import dataclasses
 import functools
+import json
+import shlex
 
 import ml_dtypes
 import numpy as np
@@ -9,8 +12,10 @@ from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
 
 from refcompress.verify import check
 from refcompress.verify.agreement import parts
+from refcompress.verify.candidates import Program
 from refcompress.verify.layouts import LAYOUTS
 from refcompress.verify.snippet import LAYOUT_CODE, handed_over, literal, plain, snippet
+from refcompress.verify.wire import decode
 
 
 def right(operation, **settings):
@@ -261,6 +266,40 @@ def test_a_literal_gives_the_array_bit_for_bit(data, shape, name):
 )
 def test_other_literals(value, text):
     assert literal(value) == text
+
+
+def typed(report, command=("python", "it's $HOME.py", "a\\nb")):
+    """The arguments of ``printf`` and of the program, as a shell reads what a snippet says is to be typed."""
+    report = dataclasses.replace(report, program=Program(command, '{"operation": "codes"}'))
+    line, *notes = snippet(report).splitlines()
+    words = shlex.split(line)
+    bar = words.index("|")
+    assert words[:2] == ["printf", "%s\\n"]
+    return [json.loads(word) for word in words[2:bar]], words[bar + 1 :], notes
+
+
+def test_for_a_program_the_header_and_the_request_are_piped_into_it():
+    sent, command, notes = typed(check(off_by_one, CODES))
+    assert command == ["python", "it's $HOME.py", "a\\nb"]
+    assert sent[0] == {"operation": "codes"}
+    assert (sent[1]["id"], decode(sent[1]["x"]).tolist()) == (1, [0.0])
+    assert notes == ['# it should be: {"dtype": "int64", "shape": [1], "bits": ["0000000000000000"], "values": [0]}']
+
+
+def test_a_program_is_given_a_repeated_request_twice_and_all_that_it_takes():
+    report = check(off_by_one, CODES)
+    again = dataclasses.replace(report.counterexample, repeated=True)
+    sent, _, _ = typed(dataclasses.replace(report, counterexample=again))
+    assert [line.get("id") for line in sent] == [None, 1, 2]
+    many = dataclasses.replace(report.counterexample, sent=({"x": np.ones(1)},) * 3, silent=True)
+    sent, _, notes = typed(dataclasses.replace(report, counterexample=many))
+    assert [line.get("id") for line in sent] == [None, 1, 2, 3]
+    assert notes == []
+
+
+def test_where_a_bound_is_allowed_the_snippet_of_a_program_says_so():
+    notes = typed(check(lambda x: right(TOTAL)(x) + 1, TOTAL))[2]
+    assert notes[0].startswith("# within the bound of: {")
 
 
 @pytest.mark.parametrize("layout", LAYOUT_CODE)

@@ -1,3 +1,5 @@
+import contextlib
+import itertools
 import json
 
 import ml_dtypes
@@ -6,7 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refcompress.verify.wire import decode, encode
+from refcompress.verify.agreement import compare
+from refcompress.verify.operations import OPERATIONS
+from refcompress.verify.wire import decode, encode, header, request
 
 DTYPES = [
     "bool",
@@ -108,3 +112,45 @@ def test_arrays_of_other_things_are_not_written(value):
 def test_what_is_no_array_is_refused(wire, message):
     with pytest.raises(ValueError, match=message):
         decode(wire)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda o: o.name)
+def test_the_header_of_every_operation_names_its_settings_and_inputs(operation):
+    read = json.loads(header(operation, operation.defaults))
+    assert read["settings"] == operation.defaults
+    assert [(i["name"], i["kind"]) for i in read["inputs"]] == [(i.name, i.kind) for i in operation.inputs]
+    assert (read["operation"], read["protocol"]) == (operation.name, 1)
+
+
+@given(arrays_of_any_bits(), st.integers())
+def test_a_request_is_one_line_with_the_inputs_by_name(array, number):
+    line = request(3, {"x": array, "layers": [array], "p": number, "scale": np.float32(0.1)})
+    read = json.loads(line)
+    assert "\n" not in line
+    assert list(read) == ["id", "x", "layers", "p", "scale"]
+    assert (read["id"], read["p"], read["scale"]) == (3, number, float(np.float32(0.1)))
+    assert decode(read["x"]).tobytes() == decode(read["layers"])[0].tobytes() == array.tobytes()
+
+
+def test_a_number_that_is_not_finite_comes_back():
+    assert through_json([float("inf"), float("-inf"), 1.5]) == [np.inf, -np.inf, 1.5]
+    assert np.isnan(through_json(float("nan")))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda o: o.name)
+def test_every_operation_can_be_asked_and_answered_in_json(operation):
+    names = [i.name for i in operation.inputs]
+    for case in operation.cases:
+        for args in itertools.islice(case.make(operation.defaults), 2):
+            asked = json.loads(request(1, dict(zip(names, args, strict=True))))
+            expected = operation.answer(args, operation.defaults)
+            got = operation.answer(tuple(decode(asked[name]) for name in names), operation.defaults)
+            assert compare(expected, through_json(got), check_dtype=True).agrees
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda o: o.name)
+def test_every_input_that_is_to_be_rejected_can_be_asked_or_is_refused_as_such(operation):
+    names = [i.name for i in operation.inputs]
+    for _, make in operation.rejects:
+        with contextlib.suppress(TypeError):
+            assert json.loads(request(1, dict(zip(names, make(operation.defaults), strict=True))))["id"] == 1

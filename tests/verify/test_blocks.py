@@ -1,0 +1,212 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from refcompress.verify.agreement import equal
+from refcompress.verify.blocks import (
+    Found,
+    NoAnswer,
+    Splits,
+    Sweep,
+    coarsened,
+    differs,
+    evaluate,
+    joined,
+    split,
+)
+from refcompress.verify.candidates import from_callable
+from refcompress.verify.inputs import float_dtype
+from refcompress.verify.operations import OPERATIONS, find_operation
+
+DTYPES = ("int8", "uint8", "int32", "int64", "bool", "float16", "float32", "float64", "bfloat16")
+NUMBERS = [0, 1, -0.0, 2.5, 3, 127, -1, 2**31 - 1, 2**53 + 1, 2**53, -(2**63), np.nan, np.inf, 1e-40]
+
+
+def quantize_sweep(dtype="float16", p=4, **settings):
+    return Sweep(
+        "quantize", {**find_operation("quantize").defaults, "bits": 8, "dtype": dtype, **settings}, (p,), dtype
+    )
+
+
+def found(function, sweep):
+    return evaluate(from_callable(function, ["x", "p"]), sweep, 0, sweep.patterns.count - 1)
+
+
+def right(x, p):
+    return np.clip(np.rint(np.ldexp(x.astype(np.float64), p)), -128, 127)
+
+
+PAIR = st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(DTYPES), st.sampled_from(DTYPES), st.lists(PAIR, min_size=1, max_size=6))
+def test_the_fast_comparison_is_that_of_the_tester(left, right_dtype, values):
+    with np.errstate(all="ignore"):
+        a = np.array([v[0] for v in values], float).astype(float_dtype(left))
+        b = np.array([v[0] if i % 2 else v[1] for i, v in enumerate(values)], float).astype(float_dtype(right_dtype))
+        assert np.array_equal(differs(a, b), ~equal(a, b))
+
+
+@given(hnp.arrays(np.int64, 5), hnp.arrays(np.float64, 5))
+def test_the_fast_comparison_of_long_integers_with_floats_is_exact(a, b):
+    with np.errstate(all="ignore"):
+        b = np.where(np.arange(5) % 2, a.astype(float), b)
+    assert np.array_equal(differs(a, b), ~equal(a, b))
+    assert np.array_equal(differs(b, a), ~equal(b, a))
+
+
+def test_what_the_operation_rejects_is_not_given_and_counted():
+    sweep, given_numbers = quantize_sweep(overflow="wrap"), []
+
+    def watching(x, p):
+        given_numbers.append(x.copy())
+        return np.zeros(x.shape, np.int8)
+
+    result = found(watching, sweep)
+    assert np.isfinite(np.concatenate(given_numbers)).all()
+    assert (result.nan, result.infinite, result.outside) == (2046, 2, 0)
+    assert result.accepted == 2**16 - 2048
+
+
+ACCEPTED = [
+    ("quantize", (4,), "float16", {"bits": 8}),
+    ("quantize", (4,), "bfloat16", {"bits": 8, "overflow": "wrap"}),
+    ("quantize", (49,), "float16", {"bits": None}),
+    ("quantize", (-3,), "bfloat16", {"bits": None, "rounding": "away_from_zero"}),
+    ("quantize", (3,), "bfloat16", {"bits": None, "rounding": "floor"}),
+    ("dequantize", (4,), "int8", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "fixed", "dtype", "chosen"), ACCEPTED)
+def test_what_an_operation_accepts_is_what_its_reference_answers(name, fixed, dtype, chosen):
+    operation = OPERATIONS[name]
+    chosen = {**operation.defaults, **chosen} | ({"dtype": dtype} if name == "quantize" else {})
+    sweep = Sweep(name, chosen, fixed, dtype)
+    numbers = sweep.patterns.at(np.arange(sweep.patterns.count))
+    accepts = operation.accepts or (lambda args, settings: np.ones(args[0].shape, bool))
+    kept = accepts((numbers, *fixed), chosen)
+    assert operation.answer((numbers[kept], *fixed), chosen).size == kept.sum()
+    rejected = numbers[~kept]
+    for number in rejected[:: max(1, rejected.size // 100)]:
+        with pytest.raises(ValueError, match="x"), np.errstate(invalid="ignore"):  # a signalling nan
+            operation.answer((np.array([number]), *fixed), chosen)
+
+
+def test_the_intervals_are_exactly_the_inputs_that_differ():
+    sweep = quantize_sweep()
+    result = found(lambda x, p: right(x, p) + ((x >= 1) & (x <= 2)) + (x == -3), sweep)
+    places = sweep.patterns.places(np.array([-3, 1, 2], np.float16)).tolist()
+    assert result.intervals == ((places[0],) * 2 + (1,), (places[1], places[2], 1025))
+    assert result.differing == 1026
+    assert result.example[0] == places[1]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_many_intervals_hold_what_differs_and_nothing_else(dtype):
+    sweep = quantize_sweep(dtype)
+    numbers = sweep.patterns.at(np.arange(sweep.patterns.count))
+    with np.errstate(invalid="ignore"):
+        odd = (numbers.view(np.uint16) % 2 == 1) & ~np.isnan(numbers)
+    result = found(lambda x, p: right(x, p) + (x.view(np.uint16) % 2), sweep)
+    held = np.concatenate([np.arange(a, b + 1) for a, b, _ in result.intervals])
+    assert np.array_equal(held, np.flatnonzero(odd))
+
+
+def test_an_input_that_makes_it_raise_is_found():
+    sweep = quantize_sweep()
+
+    def fails(x, p):
+        if (x == 2.5).any():
+            raise RuntimeError("not this one")
+        return right(x, p)
+
+    result = found(fails, sweep)
+    place = int(sweep.patterns.places(np.array([2.5], np.float16))[0])
+    assert result.silent == ((place, place, "raises RuntimeError: not this one"),)
+    assert result.differing == 0
+
+
+def test_one_that_always_raises_costs_few_calls_and_leaves_nothing_answered():
+    calls = []
+
+    def fails(x, p):
+        calls.append(x.size)
+        raise KeyboardInterrupt
+
+    first, last = quantize_sweep("float32").places(700)
+    result = evaluate(from_callable(fails, ["x", "p"]), quantize_sweep("float32"), first, last)
+    assert result.silent == ((first, last, "raises KeyboardInterrupt"),)
+    assert len(calls) < 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (lambda x, p: None, "returns None: it must be an array"),
+        (lambda x, p: right(x, p)[:-1], "returns shape (0,): it must be (1,)"),
+        (lambda x, p: "text", "returns a str: it must be an array"),
+    ],
+)
+def test_what_cannot_be_compared_is_no_answer(answer, why):
+    result = evaluate(from_callable(answer, ["x", "p"]), quantize_sweep(), 40000, 40000)
+    assert [s[:2] for s in result.silent] == [(40000, 40000)]
+    assert result.silent[0][2] == why
+
+
+def test_a_list_of_numbers_is_read_as_an_array():
+    assert found(lambda x, p: right(x, p).tolist(), quantize_sweep()).differing == 0
+
+
+def test_another_dtype_is_wrong_only_where_it_is_asked_for():
+    assert found(right, quantize_sweep()).silent == ()
+    silent = evaluate(from_callable(right, ["x", "p"]), quantize_sweep(check_dtype=True), 40000, 40001).silent
+    assert silent == ((40000, 40001, "returns dtype float64: it must be int8"),)
+
+
+def test_one_that_writes_to_its_input_is_given_copies_and_counted():
+    def in_place(x, p):
+        np.clip(x, -8, 8, out=x)
+        return right(x, p)
+
+    result = found(in_place, quantize_sweep())
+    assert result.changed == 2
+    assert (result.differing, result.silent) == (0, ())
+
+
+def test_pieces_that_touch_become_one_interval():
+    pieces = [Found(2, intervals=((0, 1, 2),)), Found(2, intervals=((2, 3, 2),)), Found(9, intervals=((5, 6, 1),))]
+    result = joined(pieces, quantize_sweep())
+    assert result.intervals == ((0, 3, 4), (5, 6, 1))
+    assert result.accepted == 13
+
+
+def test_too_many_intervals_become_one_that_says_how_many_differ():
+    many = Found(intervals=((3, 3, 1), (5, 6, 2), (9, 9, 1)))
+    assert coarsened(many, 3) is many
+    assert coarsened(many, 2).intervals == ((3, 9, 4),)
+
+
+@given(st.sets(st.integers(0, 63), max_size=3))
+def test_splitting_finds_exactly_the_bad_places(bad):
+    def attempt(first, last):
+        if bad & set(range(first, last + 1)):
+            raise NoAnswer("bad")
+        return Found(last - first + 1)
+
+    pieces = list(split(attempt, 0, 63, Splits(64)))
+    assert {s[0] for p in pieces for s in p.silent} == bad
+    assert sum(p.accepted for p in pieces) == 64 - len(bad)
+
+
+def test_without_splits_left_a_range_stays_whole():
+    def attempt(first, last):
+        raise NoAnswer("bad")
+
+    pieces = list(split(attempt, 0, 63, Splits(0)))
+    assert pieces == [dataclasses.replace(Found(), silent=((0, 63, "bad"),))]

@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from refcompress.verify.blocks import Found
+from refcompress.verify.sweep_file import SweepFile
+
+IDENTITY = {"operation": "quantize", "settings": {"bits": "8"}, "source": "abc"}
+DONE = {
+    3: Found(9, 1, 2, 3, intervals=((4, 5, 2),), silent=((7, 7, "raises E"),), example=(4, {"bits": ["0"]}, None)),
+    1: Found(7, lost=True, changed=2),
+}
+
+
+def written(path):
+    SweepFile(str(path), IDENTITY).write(DONE, coarse=True, now=True)
+    return path
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    again = SweepFile(str(written(tmp_path / "a.json")), IDENTITY)
+    assert again.done == DONE
+    assert again.coarse
+
+
+def test_it_is_not_written_every_time(tmp_path):
+    path = tmp_path / "a.json"
+    SweepFile(str(path), IDENTITY).write(DONE, coarse=False)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source": "def"}, r"a\.json is of another sweep: source is abc there and def here$"),
+        (
+            {"settings": {"bits": "4"}, "operation": "dequantize"},
+            r"operation is quantize there and dequantize here; settings is bits=8 there and bits=4 here$",
+        ),
+    ],
+)
+def test_the_file_of_another_sweep_is_refused_with_what_differs(tmp_path, change, message):
+    path = written(tmp_path / "a.json")
+    with pytest.raises(ValueError, match=message):
+        SweepFile(str(path), {**IDENTITY, **change})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sweep": {}, "blocks": {"x": 1}, "coarse": false}'])
+def test_a_damaged_file_is_refused_in_a_line(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json is no file of a sweep: ") as told:
+        SweepFile(str(path), IDENTITY)
+    assert "\n" not in str(told.value)
+
+
+def test_half_a_file_is_refused(tmp_path):
+    path = written(tmp_path / "a.json")
+    held = json.loads(path.read_text())
+    del held["blocks"]["3"]["accepted"], held["blocks"]["3"]["intervals"]
+    path.write_text(json.dumps(held))
+    with pytest.raises(ValueError, match="is no file of a sweep"):
+        SweepFile(str(path), IDENTITY)
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_swept(tmp_path):
+    with pytest.raises(ValueError, match="cannot be written: there is no folder"):
+        SweepFile(str(tmp_path / "none" / "a.json"), IDENTITY)
