@@ -63,7 +63,7 @@ def _check_shape(array: Array, name: str, shape: tuple[int, ...]) -> None:
 
 
 def expanded(values: Array, shape: tuple[int, ...], axis: int | None, block_size: int | None) -> Array:
-    """Return one value a channel, in order; with blocks, one an element."""
+    """Return one value for all, or one a channel, in order; with blocks, one an element."""
     if block_size is None or values.size == 1:
         return values.reshape(-1)
     axis = arguments.axis_number(axis, "axis", len(shape))

@@ -1,0 +1,68 @@
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refcompress.quantization import channels
+
+SHAPES = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)
+
+
+@given(SHAPES, st.data())
+def test_an_axis_divides_an_array_into_runs(shape, data):
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    (outer, count, inner), own = channels.arrange(shape, axis, None)
+    assert outer * count * inner == math.prod(shape)
+    assert own == (shape[axis],) == (count,)
+
+
+@given(SHAPES, st.data(), st.integers(1, 3))
+def test_every_element_gets_the_value_of_its_block(shape, data, block_size):
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    _, own = channels.arrange(shape, axis, block_size)
+    values = np.arange(math.prod(own)).reshape(own)
+    each = channels.expanded(values, shape, axis, block_size)
+    each = np.broadcast_to(each, math.prod(shape)).reshape(shape)  # a single one stands for all
+    for index in np.ndindex(shape):
+        place = tuple(i // block_size if d == axis else i for d, i in enumerate(index))
+        assert each[index] == values[place]
+
+
+@pytest.mark.parametrize("outer", [1, 3])
+@pytest.mark.parametrize("count", [1, 2, 70_000])
+@pytest.mark.parametrize("inner", [1, 5, 40, 70_000])
+def test_the_pieces_cover_every_element_once_with_its_value(outer, count, inner):
+    if outer * count * inner > 10**7:
+        inner = 100
+    values = np.arange(count, dtype=np.float64)
+    seen = np.full(outer * count * inner, np.nan)
+    for where, shape, (own,) in channels.pieces((outer, count, inner), values):
+        assert np.isnan(seen[where]).all()
+        seen[where].reshape(shape)[...] = np.broadcast_to(own, shape)
+    expected = np.broadcast_to(values[:, None], (outer, count, inner)).reshape(-1)
+    assert np.array_equal(seen, expected)
+
+
+def test_no_piece_is_longer_than_the_cache_is_meant_for():
+    sizes = [where.stop - where.start for where, _, _ in channels.pieces((2, 3, 100_000), np.arange(3.0))]
+    assert max(sizes) <= channels.PIECE
+
+
+@pytest.mark.parametrize(
+    ("x", "scale", "dtype"),
+    [
+        ("f4", 0.1, "float32"),
+        ("f2", 1, "float16"),
+        ("f4", np.float64(0.1), "float64"),
+        ("f2", np.float32(0.1), "float32"),
+        ("f4", [0.1], "float64"),
+        (ml_dtypes.bfloat16, 0.1, "bfloat16"),
+        (ml_dtypes.bfloat16, np.float16(1), "float32"),
+        (ml_dtypes.float8_e4m3fn, 0.1, "float32"),
+    ],
+)
+def test_arithmetic_is_in_the_dtype_of_both(x, scale, dtype):
+    assert channels.common_dtype(np.zeros(1, x), scale).name == dtype

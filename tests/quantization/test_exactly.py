@@ -1,0 +1,94 @@
+from fractions import Fraction
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.affine import in_dtype
+from oracles.fixed_point import rounded
+
+from refcompress.quantization import exactly
+from refcompress.rounding import ROUNDING, round_to_integer
+
+DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
+MODERATE = st.floats(-1e90, 1e90).filter(lambda v: v == 0 or abs(v) > 1e-90)
+
+
+def test_the_table_of_dtypes_is_whole():
+    assert set(exactly.NATIVE) < set(DTYPES)
+
+
+@given(MODERATE, MODERATE)
+def test_a_product_and_its_error_are_the_exact_product(a, b):
+    product, error = exactly.two_product(np.array([a]), np.array([b]))
+    assert Fraction(float(product[0])) + Fraction(float(error[0])) == Fraction(a) * Fraction(b)
+
+
+@given(MODERATE, MODERATE)
+def test_a_sum_and_its_error_are_the_exact_sum(a, b):
+    total, error = exactly.two_sum(np.array([a]), np.array([b]))
+    assert Fraction(float(total[0])) + Fraction(float(error[0])) == Fraction(a) + Fraction(b)
+
+
+@st.composite
+def quotients(draw):
+    """Draw x and s whose quotient is at, or one unit beside, a multiple of one half; or any."""
+    s = draw(st.floats(5e-324, 1e300))
+    halves = draw(st.integers(-(2**50), 2**50) | st.integers(-9, 9))
+    with np.errstate(over="ignore", under="ignore"):
+        near = np.float64(halves) * s / 2
+    near = near if np.isfinite(near) else s
+    x = draw(
+        st.sampled_from([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)]) | st.floats(-1e300, 1e300)
+    )
+    return float(x), s
+
+
+@given(quotients(), st.sampled_from(sorted(ROUNDING)))
+def test_a_quotient_rounds_as_the_true_one_does(pair, word):
+    x, s = pair
+    q = exactly.quotient(np.array([x]), np.array([s]))
+    true = Fraction(x) / Fraction(s)
+    if abs(true) < 2**52:
+        assert int(round_to_integer(q, word)[0]) == rounded(true, word)
+    else:
+        assert abs(q[0]) >= 2.0**52
+
+
+@given(
+    st.integers(-(2**33), 2**33) | st.integers(-(2**52), 2**52),
+    st.floats(5e-324, 1e300),
+    st.sampled_from(sorted(DTYPES)),
+)
+def test_a_product_is_rounded_once(n, s, name):
+    with np.errstate(over="ignore", under="ignore"):
+        got = float(exactly.product(np.array([n]), np.array([s]), np.dtype(DTYPES[name]))[0])
+    expected = in_dtype(n * Fraction(s), name)
+    assert np.isinf(got) if expected is None else Fraction(got) == expected
+
+
+@given(MODERATE, st.integers(-(2**32), 2**32), st.sampled_from(sorted(DTYPES)))
+def test_a_sum_is_rounded_once(v, n, name):
+    got = float(exactly.total(np.array([v]), np.array([n]), np.dtype(DTYPES[name]))[0])
+    expected = in_dtype(Fraction(v) + n, name)
+    assert np.isinf(got) if expected is None else Fraction(got) == expected
+
+
+@given(st.data(), st.integers(-(2**32), 2**32), st.sampled_from(sorted(DTYPES)))
+def test_a_multiply_add_is_rounded_once(data, n, name):
+    values = st.floats(-1e4, 1e4) | st.integers(-99, 99).map(float)
+    with np.errstate(under="ignore"):
+        x, r = (np.array([data.draw(values)]).astype(DTYPES[name]) for _ in range(2))
+    exact = Fraction(float(x[0])) * Fraction(float(r[0])) + n
+    if 0 < abs(Fraction(float(x[0])) * Fraction(float(r[0]))) < Fraction(1, 2**900):
+        return  # the error of the product is no float64
+    got = float(exactly.multiply_add(x, r, np.array([n]), np.dtype(DTYPES[name]))[0])
+    expected = in_dtype(exact, name)
+    assert np.isinf(got) if expected is None else Fraction(got) == expected
+
+
+@pytest.mark.parametrize("name", sorted(DTYPES))
+def test_narrowing_keeps_infinities_and_nans(name):
+    got = exactly.narrow(np.array([np.inf, -np.inf, np.nan]), np.dtype(DTYPES[name])).astype(float)
+    assert np.array_equal(got, [np.inf, -np.inf, np.nan], equal_nan=True)
