@@ -75,7 +75,7 @@ def bits_setting(default: int | None, allowed: tuple[int | None, ...]) -> Settin
     return Setting("bits", default, allowed, "the width of a code", says)
 
 
-def _that_tell(kills: Mapping[str, str], *cases: Case) -> tuple[Case, ...]:
+def that_tell(kills: Mapping[str, str], *cases: Case) -> tuple[Case, ...]:
     """Return the cases, each with the rivals that it tells from the reference."""
     return tuple(replace(case, kills=tuple(kills[case.name].split())) for case in cases)
 
@@ -108,7 +108,7 @@ QUANTIZE = Operation(
     parts=("the codes",),
     answer=quantize_cases.quantized,
     rival_answer=quantize_cases.converted,
-    cases=_that_tell(
+    cases=that_tell(
         fixed_point_kills.QUANTIZE,
         Case("small numbers, one a call", quantize_cases.small),
         Case("exact halves", quantize_cases.halves),
@@ -139,6 +139,8 @@ QUANTIZE = Operation(
     typical=({"bits": 8}, {"bits": 32, "dtype": "float64"}, {}),
     by_hand=quantize_cases.by_hand,
     rejects=(("x[0] = nan", lambda s: (np.array([np.nan, 1], float_dtype(s["dtype"])), 2)),),
+    elementwise=True,
+    accepts=quantize_cases.has_code,
 )
 
 
@@ -159,7 +161,7 @@ DEQUANTIZE = Operation(
     result="floats of the shape of q",
     parts=("the floats",),
     answer=dequantize_cases.dequantized,
-    cases=_that_tell(
+    cases=that_tell(
         fixed_point_kills.DEQUANTIZE,
         Case("small numbers, one a call", dequantize_cases.small),
         Case("every code of 8 bits", dequantize_cases.all_int8),
@@ -186,6 +188,7 @@ DEQUANTIZE = Operation(
     regions=dequantize_cases.REGIONS,
     typical=({}, {"dtype": "float64"}, {"dtype": "bfloat16"}),
     by_hand=dequantize_cases.by_hand,
+    elementwise=True,
 )
 
 
@@ -202,7 +205,7 @@ FRACTION_BITS = Operation(
     result="an integer; 0 where x is empty or all zero",
     parts=("p",),
     answer=fraction_bits_cases.largest_p,
-    cases=_that_tell(
+    cases=that_tell(
         fixed_point_kills.FRACTION_BITS,
         Case("small numbers, one a call", fraction_bits_cases.small),
         Case("q_max + 1/2 and the floats beside it", fraction_bits_cases.above_q_max),
