@@ -7,12 +7,21 @@ The formulas are here. Distillation is in ``refcompress.distillation``, all thre
 from refcompress.quantization.fixed_point import dequantize, fraction_bits, quantize  # isort: skip
 from refcompress.quantization.affine import affine_dequantize, affine_quantize  # isort: skip
 from refcompress.quantization.affine_parameters import affine_parameters  # isort: skip
+from refcompress.quantization.requantize import quantize_multiplier, requantize  # isort: skip
 from refcompress.quantization.fake_quantize import (  # isort: skip
     fake_quantize,
     fake_quantize_gradient,
     lsq_scale_gradient,
 )
+from refcompress.quantization.packing import pack_int2, pack_int4, unpack_int2, unpack_int4  # isort: skip
 from refcompress.quantization.small_floats import cast_float8, round_to_format  # isort: skip
+from refcompress.quantization.microscaling import (  # isort: skip
+    mx_dequantize,
+    mx_quantize,
+    nvfp4_dequantize,
+    nvfp4_quantize,
+)
+from refcompress.quantization.normal_float import nf4_dequantize, nf4_quantize  # isort: skip
 from refcompress.pruning.selection import top_k_mask  # isort: skip
 from refcompress.pruning.sparsify import sparsify  # isort: skip
 from refcompress.pruning.prune import prune, restore  # isort: skip
@@ -36,11 +45,23 @@ __all__ = [  # noqa: RUF022 - in reading order
     "affine_quantize",
     "affine_dequantize",
     "affine_parameters",
+    "requantize",
+    "quantize_multiplier",
     "fake_quantize",
     "fake_quantize_gradient",
     "lsq_scale_gradient",
+    "pack_int4",
+    "unpack_int4",
+    "pack_int2",
+    "unpack_int2",
     "cast_float8",
     "round_to_format",
+    "mx_quantize",
+    "mx_dequantize",
+    "nvfp4_quantize",
+    "nvfp4_dequantize",
+    "nf4_quantize",
+    "nf4_dequantize",
     "top_k_mask",
     "sparsify",
     "prune",

@@ -15,7 +15,10 @@ from refcompress import __version__
 from refcompress.commands.terminal import forget_output
 
 # in the order of the help; each is a module of refcompress.commands, which imports what is heavy when it runs
-COMMANDS = ("demo", "compress", "operations", "verify")
+COMMANDS = ("demo", "compress", "operations", "verify", "vectors", "audit", "peers")
+
+# those on whose lines -- and the command line of a program may follow
+WITH_PROGRAM = ("verify",)
 
 WRONG_USAGE = 2
 
@@ -46,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack the signs of the formulas
+    own, program = _divided(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args(own, argparse.Namespace(program=program))
     except SystemExit as end:  # help, version, wrong usage
         return int(end.code or 0)
     with _ended_in_order():
@@ -64,6 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("interrupted", file=sys.stderr)
             status = 128 + signal.SIGINT
     return status
+
+
+def _divided(words: list[str]) -> tuple[list[str], list[str] | None]:
+    """Part our own words from those of a program, which are left as they stand."""
+    if words[:1] and words[0] in WITH_PROGRAM and "--" in words:
+        place = words.index("--")
+        return words[:place], words[place + 1 :]
+    return words, None
 
 
 @contextlib.contextmanager

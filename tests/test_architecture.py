@@ -14,11 +14,12 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 FORMULAS = ("quantization", "pruning", "mlp")
 WHOLE = ("quantized_model", "checkpoints", "compression", "sweep", "plots", "samples", "datasets", "files")
-TOP = ("verify", "commands", "cli", "__main__", "pytest_plugin")
+TOP = ("audit", "peers", "verify", "commands", "cli", "__main__", "pytest_plugin")
 FRAMEWORKS = {"torch", "jax", "onnx", "onnxruntime", "tensorflow", "sklearn"}
 
-# parts of an operation's declaration, which the tests of all operations hold together
-PARTS = ("_cases", "_faults", "_kills")
+# parts of an operation's declaration, which the tests of all operations hold together; and tables of peers, which the
+# tests of their comparison do
+PARTS = ("_cases", "_faults", "_kills", "_laws", "_stages", "_peers")
 
 # a part of the package -> the parts that it may import beside itself
 MAY_IMPORT = {
@@ -33,13 +34,16 @@ MAY_IMPORT = {
     "mlp": {"arguments", "rounding"},
     "distillation": {"arguments", "rounding", "mlp", "pruning"},
     "quantized_model": {"arguments", "rounding", "mlp", "quantization"},
+    "integer_network": {"arguments", "rounding", "mlp", "quantization"},
     "checkpoints": {"arguments", "files", "mlp", "pruning", "quantized_model"},
     "compression": {"arguments", *FORMULAS, "distillation", "datasets", "checkpoints", "quantized_model"},
-    "sweep": {"datasets", "distillation", "checkpoints", "quantized_model", "compression"},
+    "sweep": {"datasets", "distillation", "pruning", "checkpoints", "quantized_model", "compression"},
     "samples": {"arguments"},
     "plots": {"compression", "files", "sweep"},
-    "verify": {"arguments", "rounding", *FORMULAS, "distillation"},
-    "commands": {"arguments", *FORMULAS, "distillation", *WHOLE, "verify"},
+    "audit": {"arguments", "rounding", "quantization", "pruning", "checkpoints"},
+    "verify": {"arguments", "files", "rounding", *FORMULAS, "distillation"},
+    "peers": {"arguments", "verify"},
+    "commands": {"arguments", *FORMULAS, "distillation", *WHOLE, "verify", "audit", "peers"},
     "cli": {"commands"},
     "__main__": {"cli"},
     "pytest_plugin": {"verify"},
@@ -78,7 +82,8 @@ def test_no_framework_is_imported_unless_the_user_asked_for_it(path):
     at_import = {name.split(".")[0] for name, top in imports(path) if top}
     assert not at_import & FRAMEWORKS
     anywhere = {name.split(".")[0] for name, _ in imports(path)} & FRAMEWORKS
-    assert not anywhere or path.relative_to(PACKAGE).as_posix() == "verify/layouts.py"
+    asked_for = path.relative_to(PACKAGE).as_posix() == "verify/layouts.py" or path.parent.name == "peers"
+    assert not anywhere or asked_for
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "verify" / "operations").glob("*.py")), ids=lambda p: p.name)

@@ -70,12 +70,20 @@ def n_m_mask(x: npt.ArrayLike, *, n: int = 2, m: int = 4, axis: int = -1, ties: 
 def n_m_sparsify(x: npt.ArrayLike, *, n: int = 2, m: int = 4, axis: int = -1, ties: str = "lowest_index") -> Array:
     """Keep the n entries of largest magnitude of every m consecutive ones along an axis; the rest become +0.
 
-    The parameters and errors are those of ``n_m_mask``.
+    Parameters
+    ----------
+    x, n, m, axis, ties
+        As for ``n_m_mask``.
 
     Returns
     -------
     numpy.ndarray
         The shape and dtype of x; kept entries bit for bit.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for ``n_m_mask``.
 
     See Also
     --------
