@@ -240,8 +240,10 @@ def _refuse(x: Array, p: int, flat_index: int) -> NoReturn:
     index = tuple(int(i) for i in np.unravel_index(flat_index, x.shape))
     value = x[index]
     where = f"{arguments.place('x', index)} is {value}"
-    if not np.isfinite(value):
-        hint = "" if np.isnan(value) else " (infinity saturates with bits and overflow='saturate')"
+    with np.errstate(invalid="ignore"):  # a signalling nan
+        number = float(value)
+    if not math.isfinite(number):
+        hint = "" if math.isnan(number) else " (infinity saturates with bits and overflow='saturate')"
         raise ValueError(f"{where}: only finite values can be quantized{hint}")
     raise ValueError(f"{where}: its code at p = {p} does not fit int64; with bits it is saturated or wrapped")
 
