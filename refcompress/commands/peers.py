@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the peers that are installed, and print a table."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     from refcompress.peers import PEERS
     from refcompress.peers.compare import installed, investigate
@@ -73,8 +73,13 @@ def said(finding: "Finding") -> str:
         for s in kept
     )
     how = "" if finding.reproduced else f"no rule; the nearest, wrong on {finding.wrong:,} of {finding.elements:,}: "
+    aside = (
+        f" ({finding.silent:,} of {finding.elements:,} numbers aside, which that rule refuses)"
+        if finding.silent
+        else ""
+    )
     probes = "".join(f"; {name} -> {answer}" for name, answer in finding.probes)
-    return f"{op.name}: {how}{rule}{probes}"
+    return f"{op.name}: {how}{rule}{aside}{probes}"
 
 
 def _departure(finding: "Finding") -> Iterator[str]:
@@ -103,6 +108,7 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
         "reproduced": finding.reproduced,
         "elements": finding.elements,
         "wrong": finding.wrong,
+        "refused_by_the_rule": finding.silent,
         "refused_calls": finding.refused,
         "equivalent_settings": finding.equivalent,
         "probes": dict(finding.probes),

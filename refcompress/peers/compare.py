@@ -26,6 +26,8 @@ ELEMENTS = 100_000  # numbers that a peer is asked for at least
 SCREENED = 8  # calls by which settings are put in order
 MOST_REFUSALS = 1000  # calls that a peer may refuse before no more are made
 
+Chosen = list[dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -49,6 +51,8 @@ class Finding:
     """The settings that reproduce it; where none does, those that come nearest."""
     wrong: int
     """How many numbers those settings do not give."""
+    silent: int
+    """How many numbers the peer gives where those settings refuse the input."""
     equivalent: int
     """How many other combinations of settings give the same answers on everything that was asked."""
     report: Report | None
@@ -74,16 +78,17 @@ def investigate(peer: Peer, version: str) -> Finding:
     op = find_operation(peer.operation)
     fixed = resolve(op, peer.settings)
     asked, refused = _ask(peer, op, fixed)
-    best, fewest = _nearest(op, list(combinations(op, fixed, peer)), asked)
+    best, wrong, silent = _nearest(op, list(combinations(op, fixed, peer)), asked)
     claimed = resolve(op, {**peer.settings, **peer.specification})
-    departs = fewest > 0 or (bool(peer.specification) and claimed not in best)
+    departs = wrong > 0 or (bool(peer.specification) and claimed not in best)
     return Finding(
         peer,
         version,
         sum(_size(a.value) for a in asked),
         refused,
         best[0],
-        fewest,
+        wrong,
+        silent,
         len(best) - 1,
         check(peer.function, op, **(claimed if peer.specification else best[0])) if departs else None,
         tuple((probe.name, _probed(peer, probe)) for probe in peer.probes),
@@ -123,35 +128,39 @@ def _inputs(op: Operation, fixed: Settings) -> Iterator[tuple[Arguments, str | N
     yield from ((args, None) for _, args, _, _ in varied(op, fixed, 0))
 
 
-def _nearest(
-    op: Operation, choices: Sequence[dict[str, Any]], asked: Sequence[Asked]
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the settings that give most of a peer's numbers, and how many they do not give."""
+def _nearest(op: Operation, choices: Sequence[dict[str, Any]], asked: Sequence[Asked]) -> tuple[Chosen, int, int]:
+    """Return the settings that give most of a peer's numbers, how many they do not give, and on how many they refuse.
+
+    A rule may refuse an input that the peer answers: the reciprocal of a subnormal scale is infinite.
+    """
     best: list[dict[str, Any]] = []
-    fewest = sum(_size(call.value) for call in asked)
+    everything = sum(_size(call.value) for call in asked)
+    fewest = (everything, everything)
     ordered = sorted(asked, key=lambda call: _size(call.value), reverse=True)
     # the likeliest first, so that the others are given up early
-    likely = sorted(choices, key=lambda chosen: sum(_missed(op, chosen, call) for call in ordered[:SCREENED]))
+    likely = sorted(choices, key=lambda chosen: sum(sum(_missed(op, chosen, call)) for call in ordered[:SCREENED]))
     for chosen in likely:
-        wrong = 0
+        wrong = silent = 0
         for call in ordered:
-            wrong += _missed(op, chosen, call)
-            if wrong > fewest:
+            more, refused = _missed(op, chosen, call)
+            wrong, silent = wrong + more, silent + refused
+            if (wrong, silent) > fewest:
                 break
         else:
-            best = [*(best if wrong == fewest else []), chosen]
-            fewest = wrong
-    return best, fewest
+            best = [*(best if (wrong, silent) == fewest else []), chosen]
+            fewest = wrong, silent
+    return best, *fewest
 
 
-def _missed(op: Operation, settings: Settings, call: Asked) -> int:
+def _missed(op: Operation, settings: Settings, call: Asked) -> tuple[int, int]:
+    """Count the numbers of an answer that some settings do not give, and those to which they have no answer."""
     try:
-        expected = (op.rival_answer or op.answer)(call.args, settings)
-    except ValueError:  # the rule has no answer to this input
-        return _size(call.value)
+        expected = op.answer(call.args, settings)
+    except ValueError:
+        return 0, _size(call.value)
     bound = None if op.bound is None else op.bound(call.args, settings)
     result = compare(expected, call.value, bound)
-    return _size(call.value) if result.problem is not None else sum(int(w.sum()) for w in result.wrong)
+    return _size(call.value) if result.problem is not None else sum(int(w.sum()) for w in result.wrong), 0
 
 
 def _size(value: Any) -> int:

@@ -132,7 +132,7 @@ PEERS = (
         probes=(NAN,),
     ),
     Peer(
-        "... its gradient, by autograd",
+        "torch.fake_quantize_per_tensor_affine, its gradient",
         "torch",
         "fake_quantize_gradient",
         _fake_quantize_gradient,
