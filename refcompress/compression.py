@@ -5,9 +5,8 @@ quantized to integers. For every stage the report has accuracy, parameters, nonz
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,8 @@ from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_obj
 from refcompress.mlp.network import MLP, mlp_forward
 from refcompress.mlp.training import Objective, train
 from refcompress.pruning.keep_count import keep_count
-from refcompress.pruning.selection import top_k_mask
+from refcompress.pruning.schedule import cubic_sparsity
+from refcompress.pruning.scores import global_masks
 from refcompress.quantized_model import QuantizedMLP, nonzeros, quantize_model
 
 
@@ -78,19 +78,6 @@ class Compression:
     quantized: QuantizedMLP
 
 
-def global_masks(weights: Sequence[Array], k: int) -> tuple[Array, ...]:
-    """Return a mask a matrix that keeps the k largest magnitudes of all matrices together.
-
-    Examples
-    --------
-    >>> [mask.tolist() for mask in global_masks([np.array([[10.0, 9.0]]), np.array([[1.0, 2.0]])], 2)]
-    [[[True, True]], [[False, False]]]
-    """
-    mask = top_k_mask(np.concatenate([w.reshape(-1) for w in weights]), k)
-    ends = np.cumsum([w.size for w in weights])[:-1]
-    return tuple(part.reshape(w.shape) for part, w in zip(np.split(mask, ends), weights, strict=True))
-
-
 def prune_gradually(
     model: MLP, x: Array, objective: Objective, k: int, *, steps: int, epochs: int, seed: int = 0
 ) -> MLP:
@@ -106,7 +93,7 @@ def prune_gradually(
     size = sum(w.size for w in model.weights)
     arguments.integer(k, "k", 0, size)
     for step in range(1, steps + 1):
-        dropped = (size - k) * (1 - Fraction(steps - step, steps) ** 3)
+        dropped = (size - k) * cubic_sparsity(step, steps, final=1)
         masks = global_masks(model.weights, size - int(dropped))
         model = replace(model, weights=tuple(np.where(m, w, 0.0) for m, w in zip(masks, model.weights, strict=True)))
         tuning = epochs * (4 if step == steps else 1)
@@ -114,6 +101,50 @@ def prune_gradually(
             model, x, objective, optimizer=STUDENT_OPTIMIZER, epochs=tuning, seed=seed + step, masks=masks
         ).model
     return model
+
+
+def lottery_ticket(start: MLP, trained: MLP, k: int) -> tuple[MLP, tuple[Array, ...]]:
+    """Return the start of training with the masks of its end: a winning ticket, to be trained again.
+
+    The k weights that are largest after training stay, and go back to the values that they had at the start (or at an
+    early step of training); the others are 0. Biases go back whole. Train it with ``masks`` held; to prune little by
+    little, take the next ticket of the same start and the newly trained model, with a smaller k.
+
+    Parameters
+    ----------
+    start, trained : MLP
+        Two models of one shape, before and after training.
+    k : int
+        Weights kept, in all matrices together.
+
+    Returns
+    -------
+    model : MLP
+        The start, pruned.
+    masks : tuple of numpy.ndarray
+        A mask a matrix, as ``train`` takes them.
+
+    Raises
+    ------
+    ValueError
+        For models of unlike shapes, or a k outside 0 to the number of weights.
+
+    References
+    ----------
+    Frankle and Carbin, "The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks", section 1, 2019.
+
+    Examples
+    --------
+    >>> start = MLP((np.array([[1.0, 2.0]]),), (np.array([0.5, 0.5]),), "relu")
+    >>> trained = MLP((np.array([[9.0, 0.0]]),), (np.array([3.0, 3.0]),), "relu")
+    >>> lottery_ticket(start, trained, 1)[0].weights
+    (array([[1., 0.]]),)
+    """
+    if start.sizes != trained.sizes:
+        raise ValueError(f"start has sizes {start.sizes}, trained has {trained.sizes}: they must be equal")
+    masks = global_masks(trained.weights, k)
+    kept = tuple(np.where(mask, w, w.dtype.type(0)) for mask, w in zip(masks, start.weights, strict=True))
+    return replace(start, weights=kept), masks
 
 
 def as_float32(model: MLP) -> MLP:

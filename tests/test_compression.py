@@ -14,7 +14,7 @@ from refcompress.compression import (
     Plan,
     compress,
     distil,
-    global_masks,
+    lottery_ticket,
     measure,
     prune_gradually,
 )
@@ -23,6 +23,7 @@ from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_obj
 from refcompress.mlp.network import initialize
 from refcompress.mlp.training import accuracy, classification, train
 from refcompress.pruning.keep_count import keep_count
+from refcompress.pruning.scores import global_masks
 from refcompress.quantized_model import quantize_model
 from refcompress.sweep import sweep
 
@@ -161,16 +162,38 @@ def test_quantizing_the_model_changes_the_outputs_by_no_more_than_the_steps_allo
     assert np.all(np.abs(with_bias - hidden) <= allowed)
 
 
+def test_a_lottery_ticket_has_the_weights_of_the_start_where_those_of_the_end_are_largest():
+    start, trained = initialize((4, 3, 2), seed=0), initialize((4, 3, 2), seed=1)
+    ticket, masks = lottery_ticket(start, trained, 7)
+    assert sum(int(mask.sum()) for mask in masks) == 7
+    least = min(np.abs(w[mask]).min() for w, mask in zip(trained.weights, masks, strict=True))
+    for first, last, w, mask in zip(start.weights, trained.weights, ticket.weights, masks, strict=True):
+        assert np.array_equal(w[mask], first[mask])
+        assert w[~mask].tobytes() == bytes(w[~mask].nbytes)
+        assert (np.abs(last[~mask]) <= least).all()
+    assert all(np.array_equal(a, b) for a, b in zip(ticket.biases, start.biases, strict=True))
+
+
+def test_a_lottery_ticket_is_trained_with_its_mask_held():
+    x = np.random.default_rng(0).normal(size=(20, 4))
+    objective = classification(np.arange(20) % 2)
+    start = initialize((4, 5, 2), seed=0)
+    trained = train(start, x, objective, epochs=2).model
+    ticket, masks = lottery_ticket(start, trained, 10)
+    again = train(ticket, x, objective, epochs=2, masks=masks).model
+    assert all(not w[~mask].any() for w, mask in zip(again.weights, masks, strict=True))
+
+
+def test_a_ticket_of_unlike_models_is_refused():
+    with pytest.raises(ValueError, match=r"start has sizes \(2, 3\), trained has \(2, 4\): they must be equal"):
+        lottery_ticket(initialize((2, 3)), initialize((2, 4)), 1)
+
+
 @given(size=st.integers(0, 300), percent=st.integers(0, 100))
 def test_the_sparsity_is_taken_as_the_decimal_that_was_written(size, percent):
     kept = keep_count(size, percent / 100, counts="pruned")
     assert kept == size - round(size * percent / 100) or (size * percent) % 100 == 50
     assert abs(100 * (size - kept) - size * percent) <= 50
-
-
-def test_the_largest_of_all_matrices_together_stay():
-    masks = global_masks([np.array([[10.0, 9.0]]), np.array([[1.0], [2.0]])], 2)
-    assert [m.tolist() for m in masks] == [[[True, True]], [[False], [False]]]
 
 
 @pytest.mark.parametrize(
