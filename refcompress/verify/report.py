@@ -260,7 +260,7 @@ def _rows(example: Counterexample) -> Iterator[tuple[str, ...]]:
             if bound is not None:
                 with np.errstate(all="ignore"):
                     off = f"{abs(float(g[at]) - float(e[at])):.3g}"
-                allowed = f"{float(np.broadcast_to(bound, flags.shape)[at]):.3g}"
+                allowed = f"{abs(float(np.broadcast_to(bound, flags.shape)[at])):.3g}"
             yield place(name, at), given, _show(e[at]), _show(g[at]), off, allowed
 
 

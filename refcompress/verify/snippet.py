@@ -179,6 +179,9 @@ def _values(example: "Counterexample", arrays: str) -> Iterator[str]:
             continue
         got = got.removesuffix(".tolist()") if arrays != "torch" else f"np.array({got})"
         test = f"np.abs({got} - {plain(right)}) <= {plain(bound)}"
+        if place in subtle:  # where the bound is -0.0, the sign of zero counts
+            signs = f"np.signbit({got}) == np.signbit({plain(right)})"
+            test = f"({test}) & (({signs}) | ~np.signbit({plain(bound)}))"
         if np.isinf(right.astype(np.float64)).any():
             test = f"({got} == {plain(right)}) | ({test})"
         if np.isinf(bound).any():

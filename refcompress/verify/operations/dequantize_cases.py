@@ -246,7 +246,7 @@ REGIONS = (
     Region("infinite", "where the result overflows to infinity", _results(lambda size, normal: np.isinf(size))),
     Region("underflow", "where the result underflows to zero", _results(lambda size, normal: size == 0)),
     Region("subnormal", "where the result is subnormal or underflows", _results(lambda size, normal: size < normal)),
-    Region("ties", "at ties of the result's last place", _rule_differs("half_even", "half_odd")),
+    Region("tie", "at ties of the result's last place", _rule_differs("half_even", "half_odd")),
     Region("past_2_53", "where |q| reaches 2^53", _codes(_magnitude_from(53))),
     Region("past_2_31", "where |q| reaches 2^31", _codes(_magnitude_from(31))),
     Region("past_2_24", "where |q| reaches 2^24", _codes(_magnitude_from(24))),

@@ -1,6 +1,7 @@
 """``mlp_forward`` and ``mlp_gradients`` as operations: networks of every form, with numbers that show a wrong rule."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -257,12 +258,13 @@ LAST = (
         _parts_where(lambda i, last, bias: not bias and i == last),
     ),
 )
-REGIONS = (
+BY_PART = (
     *LAST,
     *(_bias_of(n) for n in (1, 2, 3)),
     *(_weight_of(n) for n in (1, 2, 3)),
     *(Region(name, where, _parts_where(test)) for name, where, test in PARTS),
 )
+REGIONS = tuple(replace(region, positional=True) for region in BY_PART)
 
 
 def _of_form(test: Callable[[Arguments], bool]) -> Callable[[Arguments, Any, Settings], list[Array]]:

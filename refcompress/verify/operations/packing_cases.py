@@ -282,9 +282,9 @@ def _negative_at(parity: int) -> Callable[[Array], Array]:
 
 
 ALONG_ROWS = (
-    Region("row_end", "at the end of a row", _along(lambda i, n: i == n - 1)),
-    Region("first_word", "in the first 4 of a row", _along(lambda i, n: i < 4)),
-    Region("lower_rows", "below the first row", _lower_rows),
+    Region("row_end", "at the end of a row", _along(lambda i, n: i == n - 1), positional=True),
+    Region("first_word", "in the first 4 of a row", _along(lambda i, n: i < 4), positional=True),
+    Region("lower_rows", "below the first row", _lower_rows, positional=True),
     Region("odd_rows", "in rows of an odd length", _odd_rows),
     Region("several_rows", "where there are several rows", _several_rows),
 )
@@ -306,8 +306,8 @@ UNPACK_REGIONS = (
     Region("negative_odd", "where the code is negative and stands at an odd place of its row", _codes(_negative_at(1))),
     Region("negative", "where the code is negative", _codes(lambda q: q < 0)),
     Region("after_negative", "where the code before is negative", _codes(_after_negative)),
-    Region("even", "at the even places of a row", _along(lambda i, n: i % 2 == 0)),
-    Region("odd", "at the odd places of a row", _along(lambda i, n: i % 2 == 1)),
+    Region("even", "at the even places of a row", _along(lambda i, n: i % 2 == 0), positional=True),
+    Region("odd", "at the odd places of a row", _along(lambda i, n: i % 2 == 1), positional=True),
     *ALONG_ROWS,
 )
 

@@ -278,8 +278,8 @@ PRUNE = Operation(
     ),
     faults=PRUNE_FAULTS,
     regions=(
-        Region("ties", "among equal magnitudes at the threshold", _at_ties),
-        Region("cut_ties", "where some of the equal magnitudes at the threshold stay and some go", _cut_ties),
+        Region("tie", "among equal magnitudes at the threshold", _at_ties),
+        Region("cut_tie", "where some of the equal magnitudes at the threshold stay and some go", _cut_ties),
         Region("equal_kept", "among kept entries of equal magnitude", _equal_kept),
         _region("zeros", "where the value is zero", lambda v: v == 0),
         _region("negative", "where the value is negative", lambda v: v < 0),

@@ -27,6 +27,16 @@ def quantized(args: Arguments, settings: Settings) -> Array:
     return quantize(*args, **{word: settings[word] for word in words})
 
 
+def has_code(args: Arguments, settings: Settings) -> Array:
+    """Flag the elements that the settings have a code for."""
+    x, p = args
+    with np.errstate(over="ignore", invalid="ignore"):  # a signalling nan is invalid even to isnan
+        if settings["bits"] is not None:
+            return np.asarray(~np.isnan(x) if settings["overflow"] == "saturate" else np.isfinite(x))
+        rounded = round_to_integer(np.ldexp(x.astype(np.float64), p), settings["rounding"])
+    return np.asarray((rounded >= -(2.0**63)) & (rounded < 2.0**63))  # false for nan
+
+
 def converted(args: Arguments, settings: Settings) -> Array:
     """Return the codes; where the reference refuses, what the processor's conversion to int64 leaves.
 
@@ -289,10 +299,13 @@ def _from_tie(v: Array) -> Array:
     return np.asarray(np.abs(magnitude - np.floor(magnitude) - 0.5))
 
 
-def _outside(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    low, high = limits(settings)
-    v = round_to_integer(product(args), settings["rounding"])
-    return [np.asarray((v > high) | (v < low))]
+def _outside(overflow: str) -> Callable[[Arguments, Any, Settings], list[Array]]:
+    def mask(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
+        low, high = limits(settings)
+        v = round_to_integer(product(args), settings["rounding"])
+        return [np.asarray(((v > high) | (v < low)) & (settings["overflow"] == overflow))]
+
+    return mask
 
 
 def _subnormal(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
@@ -331,25 +344,26 @@ def index_regions() -> tuple[Region, ...]:
         return mask
 
     return (
-        Region("last", "in the last element", counted(lambda i, n: i == n - 1)),
-        Region("first", "in the first element", counted(lambda i, n: i == 0)),
-        Region("lower_rows", "below the first row", _below_the_first_row),
+        Region("last", "in the last element", counted(lambda i, n: i == n - 1), positional=True),
+        Region("first", "in the first element", counted(lambda i, n: i == 0), positional=True),
+        Region("lower_rows", "below the first row", _below_the_first_row, positional=True),
         *(
-            Region(f"from_{n}", f"from element {n:,} on", counted(lambda i, _, n=n: i >= n))  # type: ignore[misc]
+            Region(f"from_{n}", f"from element {n:,} on", counted(lambda i, _, n=n: i >= n), positional=True)  # type: ignore[misc]
             for n in (65_536, 1_024, 256)
         ),
     )
 
 
 REGIONS = (
-    Region("ties", "at ties", _where(lambda v: _from_tie(v) == 0)),
+    Region("tie", "at ties", _where(lambda v: _from_tie(v) == 0)),
     Region("infinite", "where x is infinite", _where(np.isinf)),
     Region("subnormal", "where x is subnormal", _subnormal),
-    Region("near_ties", "within 2^-8 of a tie", _where(lambda v: _from_tie(v) <= 2.0**-8)),
+    Region("near_tie", "within 2^-8 of a tie", _where(lambda v: _from_tie(v) <= 2.0**-8)),
     Region("past_2_63", "where |x * 2^p| reaches 2^63", _where(lambda v: np.abs(v) >= 2.0**63)),
     Region("past_2_31", "where |x * 2^p| reaches 2^31", _where(lambda v: np.abs(v) >= 2.0**31)),
     Region("past_2_24", "where |x * 2^p| reaches 2^24", _where(lambda v: np.abs(v) >= 2.0**24)),
-    Region("outside", "where the code is out of range", _outside),
+    Region("saturates", "where the code is out of range", _outside("saturate")),
+    Region("wraps", "where the code is out of range", _outside("wrap")),
     Region("lowest", "where the lowest code is due", _lowest),
     Region("highest", "where the highest code is due", _highest),
     Region("p_above_30", "where p is above 30", any_p(lambda p: p > 30)),

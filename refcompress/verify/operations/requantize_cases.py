@@ -249,10 +249,10 @@ def _shifted_past(args: Arguments, expected: Any, settings: Settings) -> list[Ar
 REGIONS = (
     Region("lowest_acc", "where acc is -2^31", _accs(lambda a: a == INT32_MIN)),
     Region("zero_acc", "where acc is 0", _accs(lambda a: a == 0)),
-    Region("ties", "at ties", words_part("half_up", "half_down")),
+    Region("tie", "at ties", words_part("half_up", "half_down")),
     Region("past_int32", "where acc << shift leaves int32", _shifted_past),
     Region("crossed", "where the zero point moves the value into or out of the range", _crossed),
-    Region("outside", "where the result saturates", _outside),
+    Region("saturates", "where the result saturates", _outside),
     Region("past_2_53", "where acc * multiplier reaches 2^53", _products(lambda p: p >= 2**53)),
     Region("past_2_24", "where |acc| reaches 2^24", _accs(lambda a: np.abs(a) >= 2**24)),
     Region("past_2_15", "where |acc| reaches 2^15", _accs(lambda a: np.abs(a) >= 2**15)),

@@ -141,7 +141,7 @@ REGIONS = (
     Region("k_is_0", "where k is 0", _where_k(lambda k, n: k == 0)),
     Region("k_is_n", "where k is n", _where_k(lambda k, n: k == n)),
     Region(
-        "ties",
+        "tie",
         "among equal magnitudes at the threshold",
         lambda args, expected, settings: [at_the_threshold(args[0], args[1], settings)],
     ),

@@ -338,7 +338,7 @@ REGIONS = (
         "where x lies above the largest number and rounds to it",
         _where(lambda x, s: (np.abs(x) > format_of(s).largest) & _result(lambda v, t: v == t.largest)(x, s)),
     ),
-    Region("ties", "at ties", _where(_rules_differ("half_even", "half_odd"))),
+    Region("tie", "at ties", _where(_rules_differ("half_even", "half_odd"))),
     Region("carries", "where x rounds up to a power of two", _where(_carries)),
     Region(
         "subnormal",

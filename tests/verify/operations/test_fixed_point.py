@@ -196,9 +196,10 @@ def test_a_law_of_quantize_is_broken_by(name, x, answer):
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
-        ("ties", [1, 0, 0, 0, 0, 1]),
+        ("tie", [1, 0, 0, 0, 0, 1]),
         ("negative", [0, 1, 0, 0, 0, 1]),
-        ("outside", [0, 0, 1, 0, 0, 0]),
+        ("saturates", [0, 0, 1, 0, 0, 0]),
+        ("wraps", [0, 0, 0, 0, 0, 0]),
         ("infinite", [0, 0, 0, 0, 0, 0]),
         ("inexact", [1, 1, 0, 0, 1, 1]),
         ("below_one", [1, 1, 0, 1, 1, 0]),
@@ -258,7 +259,7 @@ def test_ties_of_the_last_place_are_ties_or_one_beside(dtype):
     for q, p in case_named(DEQUANTIZE, "ties of the last place, and one beside").make(settings):
         seen.add(q.dtype.name)
         if p == 0 and dtype != "float16":  # whose largest is soon passed
-            assert np.count_nonzero(mask_named(DEQUANTIZE, "ties", (q, p), settings)) >= q.size / 4
+            assert np.count_nonzero(mask_named(DEQUANTIZE, "tie", (q, p), settings)) >= q.size / 4
     assert seen == wide
 
 
