@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from refcompress.commands.table import table
 
 if TYPE_CHECKING:
     from refcompress.compression import Compression, Plan, Stage
+    from refcompress.datasets import Dataset
+    from refcompress.quantization_aware import Comparison
 
 SUMMARY = "distil, prune and quantize a model on real data, and report what each step costs and saves"
 
@@ -38,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of the split, the weights and the batches (default 0)")
     parser.add_argument("--out", metavar="DIR", help="write the models, report.json and, with matplotlib, a picture")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--quantization-aware",
+        action="store_true",
+        help="also train students of the same size with quantized weights, and compare that with quantizing afterwards",
+    )
 
 
 def plan_of(options: argparse.Namespace) -> "Plan":
@@ -90,7 +98,13 @@ def run(options: argparse.Namespace) -> int:
     if out is not None:
         _write(out, result)
         _draw(out, result, dataset)
-    print(json.dumps(report(result), indent=2) if options.json else stage_table(result.stages))
+    rows = _quantization_aware(dataset, plan) if options.quantization_aware else None
+    if options.json:
+        print(json.dumps(report(result, rows), indent=2))
+        return 0
+    print(stage_table(result.stages))
+    if rows is not None:
+        print(f"\n{comparison_table(rows)}")
     return 0
 
 
@@ -105,9 +119,29 @@ def _folder(name: str) -> Path:
     return folder
 
 
-def report(result: "Compression") -> dict[str, object]:
+def report(result: "Compression", rows: "Sequence[Comparison] | None" = None) -> dict[str, object]:
     """Return the report as what ``json`` can write."""
-    return {"plan": asdict(result.plan), "stages": [asdict(stage) for stage in result.stages]}
+    whole: dict[str, object] = {"plan": asdict(result.plan), "stages": [asdict(stage) for stage in result.stages]}
+    return whole if rows is None else {**whole, "quantization_aware": [asdict(row) for row in rows]}
+
+
+def _quantization_aware(dataset: "Dataset", plan: "Plan") -> "Sequence[Comparison]":
+    from refcompress.quantization_aware import compare
+
+    _tell("training with quantized weights, and without")
+    return compare(dataset, hidden=plan.student_hidden)
+
+
+def comparison_table(rows: "Sequence[Comparison]") -> str:
+    """Write accuracies at every width as mean and spread over the seeds: quantized after training, and during it."""
+    from refcompress.quantization_aware import mean_and_spread
+
+    head = ("weight bits", "float", "quantized after", "quantization-aware", "gain")
+    cells = []
+    for row in rows:
+        columns = (mean_and_spread(values) for values in (row.floats, row.after, row.aware, row.gains))
+        cells.append((str(row.bits), *(f"{mean:.3f} ± {spread:.3f}" for mean, spread in columns)))
+    return table(head, cells)
 
 
 def stage_table(stages: "tuple[Stage, ...]") -> str:

@@ -225,7 +225,7 @@ def _sum(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention) -> 
 def _exact_sum(v: Array, z: Array) -> Array:
     """Return what every rule rounds as v + z, for |v| < 2^50: the fraction is kept as 0, 1/4, 1/2 or 3/4."""
     whole = np.trunc(v)
-    fraction = np.abs(v - whole)
+    fraction = np.abs(np.where(np.isinf(v), 0.0, v - whole))
     quarters = np.sign(fraction) + np.sign(fraction - 0.5) + 1.0  # 0 comes out as 0, 1 below one half, 2, 3 above
     return np.asarray(whole + z + np.copysign(np.where(fraction == 0, 0.0, quarters / 4), v))
 

@@ -42,13 +42,17 @@ def fake_quantize(
 ) -> Array:
     """Quantize and dequantize: x' = (q - z) * s, with q = round(x / s) + z brought into range.
 
-    The inputs and settings are those of ``affine_quantize``. The product is rounded once to the dtype of the result,
-    the one that NumPy promotes x and the scale to (a Python number takes that of x).
+    The product is rounded once to the dtype of the result.
+
+    Parameters
+    ----------
+    x, scale, zero_point : array_like
+        As for ``affine_quantize``, and so are the settings.
 
     Returns
     -------
     numpy.ndarray
-        Floats of the shape of x.
+        Floats of the shape of x, of the dtype that NumPy promotes x and the scale to (a Python number takes that of x).
 
     Raises
     ------
@@ -236,7 +240,9 @@ def _values_inside(x: Array, scale: npt.ArrayLike, zero_point: npt.ArrayLike, by
     low, high = (
         dequantize_by(np.full(x.shape, code), scale, zero_point, dtype, by.axis, by.block_size) for code in by.ends
     )
-    return _between(x.astype(dtype), low, high, boundary)
+    value = x.astype(dtype)
+    # an end may be infinite, and no such x is inside
+    return np.asarray(_between(value, low, high, boundary) & np.isfinite(value))
 
 
 def _between(value: Array, low: npt.ArrayLike, high: npt.ArrayLike, boundary: str) -> Array:

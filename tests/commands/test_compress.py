@@ -50,6 +50,29 @@ def test_json_holds_the_plan_and_the_stages(quick, capsys):
     assert set(report["stages"][0]) == {"name", "accuracy", "parameters", "nonzeros", "bytes", "multiply_adds"}
 
 
+@pytest.fixture
+def quick_comparison(monkeypatch):
+    from refcompress.quantization_aware import compare
+
+    few = {"bits": (2, 8), "seeds": (0, 1), "epochs": 1}
+    monkeypatch.setattr(compare, "__kwdefaults__", {**compare.__kwdefaults__, **few})
+
+
+def test_quantization_aware_adds_a_table_with_a_row_a_width(quick, quick_comparison, capsys):
+    assert main(["compress", "--quantization-aware"]) == 0
+    head, *rows = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert head.split() == ["weight", "bits", "float", "quantized", "after", "quantization-aware", "gain"]
+    assert [row.split()[0] for row in rows] == ["2", "8"]
+    assert all(row.count("±") == 4 for row in rows)
+
+
+def test_json_holds_the_accuracies_of_quantization_aware_training_seed_by_seed(quick, quick_comparison, capsys):
+    assert main(["compress", "--json", "--quantization-aware"]) == 0
+    rows = json.loads(capsys.readouterr().out)["quantization_aware"]
+    assert [row["bits"] for row in rows] == [2, 8]
+    assert all(len(row[name]) == 2 for row in rows for name in ("floats", "after", "aware"))
+
+
 def test_out_gets_the_models_the_report_and_a_picture(quick, capsys, tmp_path, monkeypatch):
     import refcompress.sweep
 

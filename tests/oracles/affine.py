@@ -102,6 +102,8 @@ def passes(
     else:
         value = quotient(x, s, dtype, scaling)
         if value is not None and zero_point_added == "before_rounding":
+            if scaling == "reciprocal":  # a fused multiply-add
+                value = Fraction(x) * in_dtype(1 / Fraction(s), dtype)
             value = value + z if scaling == "exact" else in_dtype(value + z, dtype)
         if value is None:  # an infinity is past every code
             return False

@@ -1,0 +1,131 @@
+"""Quantization-aware training; the comparison is made on the bundled digits, trained for real."""
+
+from functools import cache
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from refcompress.datasets import load_digits
+from refcompress.mlp.network import MLP, initialize
+from refcompress.mlp.optimizers import SGD, Adam
+from refcompress.mlp.training import classification, regression
+from refcompress.quantization_aware import (
+    Comparison,
+    compare,
+    mean_and_spread,
+    quantize_weights,
+    train_quantization_aware,
+    weight_scales,
+)
+
+SEEDS = (0, 1, 2, 3, 4)
+
+
+@cache
+def comparisons():
+    return {row.bits: row for row in compare(load_digits(), bits=(2, 3), seeds=SEEDS)}
+
+
+@pytest.mark.parametrize("bits", [2, 3])
+def test_training_with_the_quantization_beats_quantizing_afterwards_by_more_than_chance(bits):
+    from scipy.stats import t
+
+    mean, spread = mean_and_spread(comparisons()[bits].gains)
+    # Student's test of the five paired differences, one-sided, at 5 percent
+    assert mean > t.ppf(0.95, len(SEEDS) - 1) * spread / sqrt(len(SEEDS))
+
+
+def test_two_bits_gain_more_than_three():
+    assert mean_and_spread(comparisons()[2].gains)[0] > mean_and_spread(comparisons()[3].gains)[0]
+
+
+def one_weight(value):
+    return MLP([np.array([[value]])], [np.zeros(1)])
+
+
+X, GOAL = np.array([[1.0], [2.0]]), regression([[1.0], [3.0]])
+
+
+def latent_step(value, lr):
+    """The weight after one step of one batch on a grid so fine that it shows where the float weight went."""
+    trained = train_quantization_aware(
+        one_weight(value), X, GOAL, bits=32, scales=[2.0**-20], optimizer=SGD(lr=lr), epochs=1
+    )
+    return trained.weights[0].item()
+
+
+def test_the_gradient_is_that_at_the_quantized_weight():
+    # w = 1.25 on a grid of ones is 1: the errors are (0, -1), the gradient is 2 (0 * 1 - 1 * 2) / 2 = -2
+    trained = train_quantization_aware(one_weight(1.25), X, GOAL, bits=8, scales=[1.0], optimizer=SGD(lr=1.0), epochs=1)
+    assert trained.weights[0].item() == np.rint(1.25 + 2)
+    assert trained.biases[0].item() == 1.0  # 2 (0 - 1) / 2 the other way
+
+
+def test_a_fine_grid_gives_a_plain_step_of_gradient_descent():
+    # errors (0.25, -0.5), gradient 2 (0.25 - 1) / 2 = -0.75
+    assert latent_step(1.25, 1.0) == 2.0
+
+
+def test_a_weight_out_of_range_is_not_moved():
+    # 3 bits on a grid of ones hold -4 to 3: 9 stands for 3, and the errors would move it
+    trained = train_quantization_aware(one_weight(9.0), X, GOAL, bits=3, scales=[1.0], optimizer=SGD(lr=3.0), epochs=5)
+    assert trained.weights[0].item() == 3.0
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_of_no_epochs_the_model_is_only_quantized(bits):
+    model = initialize((5, 4, 3), seed=0)
+    trained = train_quantization_aware(model, np.ones((2, 5)), classification([0, 2]), bits=bits, epochs=0)
+    quantized = quantize_weights(model, weight_scales(model, bits=bits), bits=bits)
+    for a, b in zip(trained.weights, quantized.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_trained_weights_lie_on_the_grid_and_the_model_is_left_as_it_was():
+    model, x = initialize((5, 4, 3), seed=0), np.random.default_rng(0).normal(size=(40, 5))
+    before = [w.copy() for w in model.weights]
+    scales = weight_scales(model, bits=3)
+    trained = train_quantization_aware(model, x, classification(np.arange(40) % 3), bits=3, scales=scales)
+    for w, s in zip(trained.weights, scales, strict=True):
+        codes = w / s
+        assert np.all((codes == np.rint(codes)) & (codes >= -4) & (codes <= 3))
+    for a, b in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_seed_gives_one_model_and_another_another():
+    model, x, y = initialize((5, 4, 3), seed=0), np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3
+    settings = {"bits": 4, "epochs": 3, "optimizer": Adam(lr=0.05)}
+    one, same, other = (
+        train_quantization_aware(model, x, classification(y), seed=seed, **settings).biases[0] for seed in (1, 1, 2)
+    )
+    assert one.tobytes() == same.tobytes() != other.tobytes()
+
+
+def test_gains_are_taken_seed_by_seed():
+    assert Comparison(2, (1.0, 1.0), (0.5, 0.25), (0.75, 0.75)).gains == (0.25, 0.5)
+
+
+def test_the_spread_is_that_of_a_sample():
+    assert mean_and_spread([0.25, 0.75]) == (0.5, sqrt(0.125))
+
+
+@pytest.mark.parametrize(
+    ("x", "changed", "error", "text"),
+    [
+        ([[np.nan], [1.0]], {}, ValueError, r"x\[0, 0\] is nan: only finite values can be learned from"),
+        ([[1.0, 2.0]], {}, ValueError, r"x has shape \(1, 2\): it must be \(n, 1\)"),
+        ([[1.0]], {}, ValueError, "x has 1 rows, the objective 2 rows: they must be equal"),
+        (X, {"epochs": -1}, ValueError, "epochs is -1: it must be at least 0"),
+        (X, {"batch_size": 0}, ValueError, "batch_size is 0: it must be at least 1"),
+        (X, {"bits": 1}, ValueError, "bits is 1"),
+        (X, {"seed": -1}, ValueError, "seed is -1"),
+        (X, {"scales": [1.0, 1.0]}, ValueError, "there are 2 scales: the model has 1 weight matrices"),
+        (X, {"optimizer": SGD(lr=1e200)}, ValueError, "the loss is (inf|nan): training has diverged"),
+        ([["a"]], {}, TypeError, "x has dtype"),
+    ],
+)
+def test_bad_calls_are_refused(x, changed, error, text):
+    with pytest.raises(error, match=text):
+        train_quantization_aware(one_weight(1.0), x, GOAL, **{"bits": 8, "epochs": 4, **changed})
