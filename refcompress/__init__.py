@@ -27,6 +27,8 @@ from refcompress.pruning.sparsify import sparsify  # isort: skip
 from refcompress.pruning.prune import prune, restore  # isort: skip
 from refcompress.pruning.keep_count import keep_count  # isort: skip
 from refcompress.pruning.structured import n_m_mask, n_m_sparsify  # isort: skip
+from refcompress.pruning.schedule import cubic_sparsity  # isort: skip
+from refcompress.pruning.gradient_compression import compress_gradient  # isort: skip
 from refcompress.mlp.network import MLP, initialize, mlp_forward, mlp_gradients  # isort: skip
 from refcompress.mlp.losses import (  # isort: skip
     mse_gradient,
@@ -35,6 +37,8 @@ from refcompress.mlp.losses import (  # isort: skip
     softmax_cross_entropy,
     softmax_cross_entropy_gradient,
 )
+from refcompress.mlp.masked import masked_sgd_step  # isort: skip
+from refcompress.distillation.losses import distillation_gradient, distillation_loss  # isort: skip
 
 __version__ = "0.1.0"
 
@@ -69,6 +73,8 @@ __all__ = [  # noqa: RUF022 - in reading order
     "keep_count",
     "n_m_mask",
     "n_m_sparsify",
+    "cubic_sparsity",
+    "compress_gradient",
     "MLP",
     "initialize",
     "mlp_forward",
@@ -78,4 +84,7 @@ __all__ = [  # noqa: RUF022 - in reading order
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_gradient",
+    "masked_sgd_step",
+    "distillation_loss",
+    "distillation_gradient",
 ]

@@ -96,6 +96,16 @@ def integer_array(value: npt.ArrayLike, name: str) -> Array:
     return array
 
 
+def boolean_array(value: npt.ArrayLike, name: str) -> Array:
+    """Return an array of booleans; integers are none."""
+    array = any_array(value, name)
+    if array.dtype.kind != "b":
+        if array.size == 0 and type(value) is not np.ndarray:  # an empty list says nothing of its dtype
+            return array.astype(np.bool_)
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold booleans")
+    return array
+
+
 def finite(array: Array, name: str, what: str) -> None:
     """Raise for the first NaN or infinity: ``x[3] is nan: only finite values can be quantized``."""
     with np.errstate(invalid="ignore"):  # a signalling nan

@@ -93,4 +93,5 @@ def inverse_factors(h: Array, damping: float) -> tuple[Array, Array]:
             f"hessian is not positive definite with damping = {damping}: more damping, or more rows of x, may help"
         ) from None
     v = np.asarray(solve_triangular(r / np.diag(r), np.eye(len(h)), unit_diagonal=True))
-    return v, np.where(unused, np.inf, np.diag(r) ** -2.0)
+    with np.errstate(over="ignore"):  # of a subnormal diagonal: infinite, as for an input that was always 0
+        return v, np.where(unused, np.inf, np.diag(r) ** -2.0)

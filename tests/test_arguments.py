@@ -28,6 +28,7 @@ def test_a_foreign_byte_order_becomes_native_with_the_same_values(dtype):
         (lambda: arguments.real_array([True], "x"), TypeError, "x has dtype bool"),
         (lambda: arguments.real_array([[1], [2, 3]], "x"), TypeError, "x is a list that is no array"),
         (lambda: arguments.real_array(np.ma.masked_array([1.0]), "x"), TypeError, "x is a masked array: fill or drop"),
+        (lambda: arguments.boolean_array([1, 0], "mask"), TypeError, "mask has dtype int64: it must hold booleans"),
         (lambda: arguments.integer_array([1.0], "q"), TypeError, "q has dtype float64: it must hold integers"),
         (
             lambda: arguments.float_array([2**53 + 1], "x"),
@@ -107,6 +108,7 @@ def test_numpy_integers_are_integers():
 
 def test_an_empty_list_is_an_array_of_integers():
     assert arguments.integer_array([], "q").dtype == np.int64
+    assert arguments.boolean_array([], "mask").dtype == np.bool_
 
 
 def test_a_tensor_that_refuses_to_become_an_array_is_a_type_error():

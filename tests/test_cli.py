@@ -1,6 +1,7 @@
 import importlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,22 @@ def test_arguments_that_are_not_understood_are_one_line(act, capsys, arguments, 
     assert out == ""
     assert err.startswith(line)
     assert err.count("\n") == 1
+
+
+def test_what_follows_two_dashes_is_a_program_for_the_commands_that_run_one(act, monkeypatch):
+    seen = []
+    act(lambda options: seen.append((options.number, options.program)) or 0)
+    monkeypatch.setattr(cli, "WITH_PROGRAM", ("act",))
+    assert main(["act", "--number", "7", "--", "a", "--number", "8", "--", "b"]) == 0
+    assert main(["act", "--number", "7", "--"]) == 0
+    assert main(["act"]) == 0
+    assert seen == [(7, ["a", "--number", "8", "--", "b"]), (7, []), (None, None)]
+
+
+def test_what_follows_two_dashes_is_ours_for_all_other_commands(act, capsys):
+    act(lambda options: 0)
+    assert main(["act", "--", "x"]) == 2
+    assert re.fullmatch(r"refcompress: unrecognized arguments: (-- )?x\n", capsys.readouterr().err)
 
 
 def test_a_request_to_end_is_an_exit_and_the_handlers_are_put_back(act):

@@ -178,9 +178,9 @@ def test_a_lottery_ticket_is_trained_with_its_mask_held():
     x = np.random.default_rng(0).normal(size=(20, 4))
     objective = classification(np.arange(20) % 2)
     start = initialize((4, 5, 2), seed=0)
-    trained = train(start, x, objective, epochs=2).model
+    trained = train(start, x, objective, optimizer=STUDENT_OPTIMIZER, epochs=2).model
     ticket, masks = lottery_ticket(start, trained, 10)
-    again = train(ticket, x, objective, epochs=2, masks=masks).model
+    again = train(ticket, x, objective, optimizer=STUDENT_OPTIMIZER, epochs=2, masks=masks).model
     assert all(not w[~mask].any() for w, mask in zip(again.weights, masks, strict=True))
 
 

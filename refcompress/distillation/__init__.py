@@ -1,5 +1,5 @@
 """Distillation: a teacher's knowledge into a student.
 
-``knowledge`` takes it out of a teacher, ``student`` trains on it, ``losses`` compares the two. Nothing is imported here:
+``knowledge`` takes it out of a teacher, ``student`` trains on it, ``losses`` compares both. Nothing is imported here:
 who wants a loss does not need the training.
 """

@@ -1,11 +1,13 @@
 """Structured sparsity: of every m consecutive entries the n largest stay (n:m, 2:4 above all)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 from refcompress import arguments
 from refcompress.arguments import Array
-from refcompress.pruning.selection import TIES, kept, magnitudes
+from refcompress.pruning.selection import TIES, UNSIGNED, magnitudes
 
 BLOCK = 65_536  # entries a pass: the temporaries stay in the processor's cache
 
@@ -53,18 +55,11 @@ def n_m_mask(x: npt.ArrayLike, *, n: int = 2, m: int = 4, axis: int = -1, ties: 
     >>> n_m_mask([4.0, 3.0, -5.0, 1.0, 2.0, 2.0, 2.0, 2.0]).astype(int)
     array([1, 0, 1, 0, 1, 1, 0, 0])
     """
-    array = arguments.real_array(x, "x")
-    arguments.not_nan(array, "x", "ranked")
-    axis, m = _groups(array, m, axis)
-    n = arguments.integer(n, "n", 0, m)
-    arguments.choice(ties, "ties", TIES)
-    moved = np.moveaxis(array, axis, -1)
-    groups = moved.reshape(array.size // m, m)
+    groups, shape, axis, n = _grouped(x, n, m, axis, ties)
     mask = np.empty(groups.shape, np.bool_)
-    step = max(1, BLOCK // m)
-    for start in range(0, len(groups), step):
-        _mark(groups[start : start + step], n, ties == "lowest_index", mask[start : start + step])
-    return np.ascontiguousarray(np.moveaxis(mask.reshape(moved.shape), -1, axis))
+    for place, stays in _marked(groups, n, ties == "lowest_index"):
+        mask[place] = stays.T
+    return np.ascontiguousarray(np.moveaxis(mask.reshape(shape), -1, axis))
 
 
 def n_m_sparsify(x: npt.ArrayLike, *, n: int = 2, m: int = 4, axis: int = -1, ties: str = "lowest_index") -> Array:
@@ -99,29 +94,44 @@ def n_m_sparsify(x: npt.ArrayLike, *, n: int = 2, m: int = 4, axis: int = -1, ti
     array([[ 4.,  0., -5.,  0.],
            [ 2.,  2.,  0.,  0.]])
     """
+    groups, shape, axis, n = _grouped(x, n, m, axis, ties)
+    entries = np.empty(groups.shape, groups.dtype)
+    unsigned = UNSIGNED[groups.dtype.itemsize]
+    words, kept = groups.view(unsigned), entries.view(unsigned)
+    for place, stays in _marked(groups, n, ties == "lowest_index"):
+        np.multiply(words[place].T, stays, out=kept[place].T)  # bit patterns times 1 or 0
+    return np.ascontiguousarray(np.moveaxis(entries.reshape(shape), -1, axis))
+
+
+def _grouped(x: npt.ArrayLike, n: int, m: int, axis: int, ties: str) -> tuple[Array, tuple[int, ...], int, int]:
+    """Return x as (groups, m), its shape with the axis last, the axis and n, all checked."""
     array = arguments.real_array(x, "x")
-    return kept(array, n_m_mask(array, n=n, m=m, axis=axis, ties=ties))
-
-
-def _groups(x: Array, m: int, axis: int) -> tuple[int, int]:
-    """Return the axis and m, checked against the shape."""
+    arguments.not_nan(array, "x", "ranked")
     m = arguments.integer(m, "m", 1)
-    if x.ndim == 0:
+    if array.ndim == 0:
         raise ValueError("x is 0-d: groups need an axis along which they lie")
-    axis = arguments.axis_number(axis, "axis", x.ndim)
-    if x.shape[axis] % m:
-        raise ValueError(f"x has {x.shape[axis]} entries along axis {axis}: it must be a multiple of m = {m}")
-    return axis, m
+    axis = arguments.axis_number(axis, "axis", array.ndim)
+    if array.shape[axis] % m:
+        raise ValueError(f"x has {array.shape[axis]} entries along axis {axis}: it must be a multiple of m = {m}")
+    n = arguments.integer(n, "n", 0, m)
+    arguments.choice(ties, "ties", TIES)
+    moved = np.moveaxis(array, axis, -1)
+    return np.ascontiguousarray(moved).reshape(array.size // m, m), moved.shape, axis, n
 
 
-def _mark(groups: Array, n: int, lowest_first: bool, mask: Array) -> None:
-    """Write the mask of some groups (g, m): an entry stays if fewer than n of its group go before it."""
-    columns = np.ascontiguousarray(magnitudes(groups).T)  # one row a place in the group
-    m = len(columns)
-    ahead = np.zeros(columns.shape, np.uint8 if m < 256 else np.int64)
-    for i in range(m):
-        for j in range(i + 1, m):
-            later = columns[j] > columns[i] if lowest_first else columns[j] >= columns[i]
-            ahead[i] += later
-            ahead[j] += ~later
-    np.less(ahead.T, n, out=mask)
+def _marked(groups: Array, n: int, lowest_first: bool) -> Iterator[tuple[slice, Array]]:
+    """Yield some groups at a time, and their mask (m, groups): an entry stays if fewer than n go before it."""
+    m = groups.shape[1]
+    compare = np.greater if lowest_first else np.greater_equal
+    step = max(1, BLOCK // m)
+    for start in range(0, len(groups), step):
+        place = slice(start, start + step)
+        columns = np.ascontiguousarray(magnitudes(groups[place]).T)  # one row a place in the group
+        ahead = np.empty(columns.shape, np.uint8 if m <= 256 else np.int64)
+        ahead[:] = np.arange(m)[:, np.newaxis]  # as many stand before it; those that are smaller are taken off
+        for i in range(m):
+            for j in range(i + 1, m):
+                later = compare(columns[j], columns[i]).view(np.uint8)
+                ahead[i] += later
+                ahead[j] -= later
+        yield place, ahead < n

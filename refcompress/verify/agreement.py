@@ -92,7 +92,10 @@ def compare(expected: Any, actual: Any, bound: Any = None, *, check_dtype: bool 
             right, got = right.astype(np.float64), got.astype(np.float64)
             error = np.where(right == got, 0.0, np.abs(got - right))  # infinities that are equal have no error
             # an infinite bound promises nothing, so that even an infinity or a nan is no fault
-            wrong.append(np.asarray(~((error <= limit) | np.isposinf(limit))))
+            within = (error <= limit) | np.isposinf(limit)
+            # a bound of -0.0 says that the element is determined, the sign of zero included
+            determined = (limit == 0) & np.signbit(limit)
+            wrong.append(np.asarray(~within | (determined & ~equal(right, got))))
             shares = np.where(np.isposinf(limit) | (error == 0), 0.0, error / limit)
         worst = max(worst, float(np.nan_to_num(shares, nan=np.inf).max(initial=0.0)))
     return Comparison(None, tuple(wrong), worst)

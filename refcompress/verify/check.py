@@ -240,7 +240,7 @@ def _smallest(
 
 
 def cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:
-    """Halve the first input along one axis after the other as long as the call still fails."""
+    """Halve the first input, and what has its shape, along one axis after the other as long as the call still fails."""
     progress = True
     while progress:
         progress = False
@@ -262,7 +262,8 @@ def _halves(args: Arguments) -> Iterator[Arguments]:
     for axis, length in enumerate(x.shape):
         for keep in (slice(length // 2), slice(length // 2, None), slice(length - 1), slice(1, None)):
             if length > 1:
-                yield (x[(slice(None),) * axis + (keep,)], *args[1:])
+                cut = (slice(None),) * axis + (keep,)
+                yield tuple(v[cut] if isinstance(v, np.ndarray) and v.shape == x.shape else v for v in args)
 
 
 def _report(

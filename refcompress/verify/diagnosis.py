@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from refcompress.arguments import Array
+from refcompress.arguments import Array, is_float
 from refcompress.verify.agreement import compare, parts
 from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import contiguous, straight_through
@@ -127,8 +127,9 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
         return statements
     memory = [_straight_through(operation, settings)] if any(e.layout != "plain" for e in judged) else []
     singles = [*setting_rivals(operation, settings), *memory, *fault_rivals(operation, settings)]
-    found = _complete(singles, judged)
-    if not found:
+    same = all(compare(e.expected, e.answer.value, e.bound).agrees for e in judged)  # what differs is a dtype alone
+    found = [] if same else _complete(singles, judged)
+    if not found and not same:
         found = _complete(setting_rivals(operation, settings, 2), judged)
     misshapen = [] if found else [e for e in judged if e.comparison.problem is not None]
     if misshapen:
@@ -242,10 +243,21 @@ def _agreeing(rival: Rival, exchange: Exchange) -> int:
     values = _values(rival, exchange)
     if values is None:
         return 0
-    result = compare(values, exchange.answer.value, _flat(_bound(rival, exchange, values), values))
+    limits = _flat(_bound(rival, exchange, values), values)
+    value = exchange.answer.value
+    result = compare(values, value, limits) if limits is None else compare(*_without_shared_nans(values, value), limits)
     if result.problem is not None:
         return 0
     return exchange.size if result.agrees else max(0, exchange.size - sum(int(w.sum()) for w in result.wrong))
+
+
+def _without_shared_nans(values: Any, answer: Any) -> tuple[Any, Any]:
+    """Return a rival's array and a candidate's with 0 where both are nan: within a bound no nan equals another."""
+    one, other = np.asarray(values), np.asarray(answer)
+    if one.shape != other.shape or not (is_float(one.dtype) and is_float(other.dtype)):
+        return values, answer
+    nan = np.isnan(one.astype(np.float64)) & np.isnan(other.astype(np.float64))
+    return (np.where(nan, 0.0, one), np.where(nan, 0.0, other.astype(np.float64))) if nan.any() else (values, answer)
 
 
 def _flat(bound: Any, values: Any) -> Any:

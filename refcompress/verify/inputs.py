@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,6 +150,89 @@ def floats_around(name: str, values: Sequence[float]) -> "SearchStrategy[tuple[A
     return st.lists(element, max_size=5).map(call)
 
 
+def accumulators(low: int, high: int) -> "SearchStrategy[tuple[Array, int, int, int]]":
+    """Accumulators, a multiplier, a shift and a zero point from low to high: near halves, at the ends, and any."""
+    from hypothesis import strategies as st
+
+    ends = [-(2**31), 2**31 - 1, 1 - 2**31, 2**30, -(2**30), 2**24 + 1, 2**15, -(2**15) - 1]
+    half = st.tuples(st.integers(2 * low - 9, 2 * high + 9) | st.integers(-300, 300), st.integers(-1, 1))
+    element = st.one_of(st.integers(-9, 9), half, st.sampled_from(ends), st.integers(-(2**31), 2**31 - 1))
+    multiplier = st.sampled_from([2**30, 3 * 2**29, 1583594044, 2**31 - 1]) | st.integers(2**30, 2**31 - 1)
+    shift = st.sampled_from([0, -1, 1, -2, 2, *range(-31, 32)])
+
+    def call(
+        elements: list[int | tuple[int, int]], multiplier: int, shift: int, zero_point: int
+    ) -> tuple[Array, int, int, int]:
+        n = 31 - shift
+        placed = [e if isinstance(e, int) else (e[0] << n) // (2 * multiplier) + e[1] for e in elements]
+        acc = np.array([a for a in placed if -(2**31) <= a < 2**31], np.int32)
+        return acc, multiplier, shift, min(max(zero_point, low), high)
+
+    zero_point = st.just(0) | st.integers(low, high)
+    return st.builds(call, st.lists(element, min_size=1, max_size=5), multiplier, shift, zero_point)
+
+
+def affine_calls(
+    name: str,
+    scales: Sequence[float],
+    zero_points: Sequence[int],
+    call: Callable[[list[tuple[float, int]], list[int | float | tuple[int, int]]], tuple[Any, ...]],
+) -> "SearchStrategy[tuple[Any, ...]]":
+    """Draw what ``call`` makes the inputs of: scales with zero points, one a channel, and elements.
+
+    An element is a number of half steps, an offset in half steps from the lowest code (0, offset) or from the highest
+    (1, offset), or any finite float.
+    """
+    from hypothesis import strategies as st
+
+    end = st.tuples(st.integers(0, 1), st.integers(-6, 6))
+    element: Any = st.one_of(st.integers(-24, 24), end, finite_floats(name))
+    channel = st.tuples(st.sampled_from(scales), st.sampled_from(zero_points))
+    channels = st.lists(channel, min_size=1, max_size=3)
+    return st.builds(call, channels, st.lists(element, min_size=1, max_size=5))
+
+
+def rows_of_codes(signed: bool) -> "SearchStrategy[Array]":
+    """Rows of codes of 4 bits, one or several, of any length."""
+    from hypothesis import strategies as st
+
+    def arranged(codes: list[int], rows: int) -> Array:
+        n = len(codes) // rows
+        flat = np.array(codes, np.int8 if signed else np.uint8)
+        return flat if rows == 1 else flat[: n * rows].reshape(rows, n)
+
+    code = st.integers(-8, 7) if signed else st.integers(0, 15)
+    return st.builds(arranged, st.lists(code, max_size=20), st.sampled_from([1, 1, 2, 3]))
+
+
+def affine_codes(
+    dtypes: Sequence[str],
+    scales: Sequence[float],
+    call: Callable[[str, list[tuple[float, int]], list[int]], tuple[Any, ...]],
+) -> "SearchStrategy[tuple[Any, ...]]":
+    """Draw what ``call`` makes the inputs of: an integer type, scales with zero points, one a channel, and codes."""
+    from hypothesis import strategies as st
+
+    code = st.one_of(st.integers(-9, 9), st.integers(-300, 300), st.integers(-(2**31), 2**31 - 1))
+    channels = st.lists(st.tuples(st.sampled_from(scales), code), min_size=1, max_size=3)
+    return st.builds(call, st.sampled_from(dtypes), channels, st.lists(code, min_size=1, max_size=5))
+
+
+def ranges(steps: int) -> "SearchStrategy[tuple[float, float]]":
+    """Two ordered float32 as Python floats: small ones, equal or balanced ones, odd multiples of half a step, any."""
+    from hypothesis import strategies as st
+
+    value = st.one_of(st.integers(-9, 9), st.sampled_from(SIMPLE), finite_floats("float32"))
+
+    def call(kind: int, a: float, b: float, k: int, unit: float) -> tuple[float, float]:
+        tie = -(2 * k + 1) * unit, (2 * steps - 2 * k - 1) * unit
+        low, high = sorted(float(np.float32(v)) for v in ((a, b), (a, a), (-a, a), tie)[kind])
+        return low, high
+
+    k = st.integers(0, min(steps - 1, 2**20))
+    return st.builds(call, st.integers(0, 3), value, value, k, st.sampled_from([1.0, 0.5, 3.0, 2.0**-20]))
+
+
 def scattered(shape: tuple[int, ...], span: int, seed: int = 0) -> Array:
     """Return integers from -span to span, scattered without a pattern, the same on every machine and version."""
     n = np.arange(math.prod(shape), dtype=np.uint64)
@@ -192,6 +275,20 @@ def array_pairs(name: str) -> "SearchStrategy[tuple[Array, Array]]":
     return st.builds(pair, st.sampled_from(PAIR_SHAPES), st.lists(simple_floats(), min_size=1, max_size=14))
 
 
+LOGIT_SHAPES = ((1, 2), (2, 2), (1, 3), (2, 3), (3, 2), (1, 1), (2, 1), (3, 3), (2, 1, 2), (5, 3), (2, 7))
+
+
+def logit_pairs(name: str) -> "SearchStrategy[tuple[Array, Array]]":
+    """Draw two arrays of logits of one shape, examples before classes."""
+    from hypothesis import strategies as st
+
+    def pair(shape: tuple[int, ...], values: list[float]) -> tuple[Array, Array]:
+        student, teacher = _filled(values, (shape, shape), name)
+        return student, teacher
+
+    return st.builds(pair, st.sampled_from(LOGIT_SHAPES), st.lists(simple_floats(), min_size=1, max_size=14))
+
+
 Network = tuple[list[Array], list[Array], Array, Array]
 
 
@@ -207,3 +304,46 @@ def networks(name: str) -> "SearchStrategy[Network]":
 
     widths = st.lists(st.integers(1, 3), min_size=2, max_size=4)
     return st.builds(network, widths, st.integers(1, 4), st.lists(simple_floats(3.0), min_size=1, max_size=14))
+
+
+def sizes_and_sparsities() -> "SearchStrategy[tuple[int, float]]":
+    """Draw a size and a sparsity: hundredths, fractions of a few entries, and any; small sizes and any up to 2^62."""
+    from hypothesis import strategies as st
+
+    size = st.one_of(st.integers(0, 20), st.sampled_from([50, 100, 200, 1000]), st.integers(0, 2**62))
+    hundredth = st.integers(0, 100).map(lambda n: n / 100)
+    eighth = st.integers(0, 8).map(lambda n: n / 8)
+    return st.tuples(size, st.one_of(eighth, hundredth, st.floats(0, 1)))
+
+
+def groups_of(m: int, axis: int, name: str) -> "SearchStrategy[tuple[Array]]":
+    """Draw one to three groups of m entries that are hard to rank, in one line or in lines along the axis."""
+    from hypothesis import strategies as st
+
+    precision, _, normal, _ = FLOATS[name]
+    near = [s * (1 + i * 2.0 ** (1 - precision)) for i in (1, 2) for s in (1, -1)]
+    hard = [*near, 16 * normal, -32 * normal, math.inf, -math.inf, *extremes(name).astype(np.float64).tolist()]
+    few = [0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, -0.0]
+    value = st.one_of(st.sampled_from([*few, *few, *hard]), finite_floats(name))
+
+    def call(values: list[float], groups: int, lines: int) -> tuple[Array]:
+        length = groups * m
+        flat = np.resize(values, (lines or 1) * length).astype(float_dtype(name))
+        x = flat.reshape(lines, length) if lines else flat
+        return (np.ascontiguousarray(x.T) if axis == 0 else x,)
+
+    # few values, repeated in a period of their own: as many entries would be slow to draw and to shrink
+    lines = st.sampled_from([0, 0, 1, 2, 3])
+    return st.builds(call, st.lists(value, min_size=1, max_size=13), st.integers(1, 3), lines)
+
+
+def masked_steps(name: str) -> "SearchStrategy[tuple[Array, Array, Array, Array]]":
+    """Draw weights, gradients and velocities of one shape, and a mask."""
+    from hypothesis import strategies as st
+
+    def step(shape: tuple[int, ...], values: list[float], stays: list[bool]) -> tuple[Array, Array, Array, Array]:
+        w, gradient, velocity = _filled(values, (shape,) * 3, name)
+        return w, gradient, velocity, np.resize(np.array(stays), shape)
+
+    values = st.lists(simple_floats(), min_size=1, max_size=14)
+    return st.builds(step, st.sampled_from(PAIR_SHAPES), values, st.lists(st.booleans(), min_size=1, max_size=5))

@@ -24,7 +24,7 @@ class Input:
 
     name: str
     kind: str
-    """floats, integers, booleans (arrays), integer (a number), or list of floats (one array a layer)."""
+    """floats, integers, booleans (arrays), integer, number (one of them), or list of floats (one array a layer)."""
     text: str
 
 
@@ -111,7 +111,9 @@ class Operation:
     faults: tuple[Fault, ...]
     regions: tuple[Region, ...] = ()
     bound: Callable[[Arguments, Settings], Any] | None = None
-    """Largest error of an honest implementation, shaped as the answer; None where the answer is determined."""
+    """Largest error of an honest implementation, shaped as the answer; None where the answer is determined.
+
+    -0.0, where a single element is determined: then the sign of zero counts too."""
     typical: tuple[Settings, ...] = (MappingProxyType({}),)
     """Settings between which all rivals can be told apart; the cases' ``kills`` are declared for them together."""
     by_hand: Callable[[Arguments, tuple[int, ...], Settings], str] | None = None

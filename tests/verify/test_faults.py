@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refcompress.verify import check
+from refcompress.verify.check import SEARCH
 from refcompress.verify.operations import OPERATIONS
 
 MODULES = [
@@ -23,13 +24,23 @@ def named(members):
     return [pytest.param(m, id=f"{m.operation}: {m.name}") for m in members]
 
 
+def report_of(member, seed, examples):
+    return check(
+        member.function, member.operation, seed=seed, examples=examples, arrays=member.arrays, **member.settings
+    )
+
+
 @pytest.mark.parametrize("wrong", named(WRONG))
-@pytest.mark.parametrize("seed", range(3))
-def test_every_wrong_implementation_is_found_and_its_fault_named_first(wrong, seed):
-    examples = 200 if seed == 0 else 10
-    report = check(wrong.function, wrong.operation, seed=seed, examples=examples, arrays=wrong.arrays, **wrong.settings)
+def test_every_wrong_implementation_is_found_with_three_seeds_and_its_fault_named_first(wrong):
+    report = report_of(wrong, 0, 200)
     assert report.verdict == "differs"
     assert re.search(wrong.says, report.diagnosis[0].statement), str(report)
+    if any(case.failed for case in report.cases if case.name != SEARCH):
+        return  # no directed case depends on the seed: it is found with every one
+    for seed in (1, 2):
+        report = report_of(wrong, seed, 200)
+        assert report.verdict == "differs", seed
+        assert re.search(wrong.says, report.diagnosis[0].statement), str(report)
 
 
 @pytest.mark.parametrize("right", named(RIGHT))

@@ -13,11 +13,14 @@ from refcompress.verify.inputs import (
     floats,
     floats_and_p,
     floats_around,
+    groups_of,
     integers_and_p,
+    masked_steps,
     networks,
     next_to,
     scattered,
     selections,
+    sizes_and_sparsities,
 )
 
 DTYPES = sorted(FLOATS)
@@ -112,3 +115,27 @@ def test_scattered_integers_reach_both_ends_and_are_the_same_each_time():
     assert (x.min(), x.max(), x.shape) == (-9, 9, (20, 50))
     assert np.array_equal(x, scattered((20, 50), 9))
     assert not np.array_equal(x, scattered((20, 50), 9, seed=1))
+
+
+@given(sizes_and_sparsities())
+def test_sizes_and_sparsities_are_such_that_a_count_exists(call):
+    size, sparsity = call
+    assert type(size) is int
+    assert 0 <= size < 2**63
+    assert 0.0 <= sparsity <= 1.0
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@given(st.data(), st.sampled_from([2, 4, 8, 16]), st.sampled_from(DTYPES))
+def test_groups_fill_the_length_along_the_axis(axis, data, m, name):
+    (x,) = data.draw(groups_of(m, axis, name))
+    assert x.dtype == float_dtype(name)
+    assert x.shape[axis] in (m, 2 * m, 3 * m)
+    assert not np.isnan(x.astype(np.float64)).any()
+
+
+@given(masked_steps("float16"))
+def test_the_arrays_of_a_step_have_one_shape_and_the_mask_is_of_booleans(call):
+    w, gradient, velocity, mask = call
+    assert w.shape == gradient.shape == velocity.shape == mask.shape
+    assert (w.dtype, mask.dtype) == (np.float16, np.bool_)

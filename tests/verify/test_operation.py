@@ -15,6 +15,20 @@ CONTRACT = {
     "mse_gradient": ("student", "teacher"),
     "mlp_forward": ("weights", "biases", "x"),
     "mlp_gradients": ("weights", "biases", "x", "target"),
+    "affine_quantize": ("x", "scale", "zero_point"),
+    "affine_dequantize": ("q", "scale", "zero_point"),
+    "affine_parameters": ("x_min", "x_max"),
+    "requantize": ("acc", "multiplier", "shift", "zero_point"),
+    "fake_quantize": ("x", "scale", "zero_point"),
+    "fake_quantize_gradient": ("x", "scale", "zero_point", "upstream"),
+    "pack_int4": ("q",),
+    "unpack_int4": ("packed", "length"),
+    "cast_float8": ("x",),
+    "n_m_sparsify": ("x",),
+    "keep_count": ("size", "sparsity"),
+    "masked_sgd_step": ("w", "gradient", "velocity", "mask"),
+    "distillation_loss": ("student", "teacher"),
+    "distillation_gradient": ("student", "teacher"),
 }
 
 

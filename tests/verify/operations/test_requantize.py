@@ -122,9 +122,9 @@ def test_accumulators_around_halves_lie_on_both_sides(shift):
 @pytest.mark.parametrize(
     ("name", "args", "flags"),
     [
-        ("ties", (int32(1, 2, -3), 2**30, 0, 0), [True, False, True]),
+        ("tie", (int32(1, 2, -3), 2**30, 0, 0), [True, False, True]),
         ("twice_rounded", (int32(7984, 7983), 1583594044, -9, 0), [True, False]),
-        ("outside", (int32(127, 128, -128, -129), 2**30, 1, 0), [False, True, False, True]),
+        ("saturates", (int32(127, 128, -128, -129), 2**30, 1, 0), [False, True, False, True]),
         ("crossed", (int32(130, 127, -128), 2**30, 1, -5), [True, False, True]),
         ("past_int32", (int32(2**30, 2**29, -(2**30), -(2**30) - 1), 2**30, 1, 0), [True, False, False, True]),
         ("past_2_24", (int32(2**24, -(2**24), 2**24 - 1), 2**30, 0, 0), [True, True, False]),

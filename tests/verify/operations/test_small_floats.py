@@ -140,7 +140,7 @@ def test_a_fault_of_overflow_gives_what_it_says(name, x, values):
         ("nan", [np.nan, 1, np.inf], [True, False, False]),
         ("overflow", [464, 465, -1e9, np.inf], [False, True, True, False]),
         ("above_largest", [448, 449, 464, 465], [False, True, True, False]),
-        ("ties", [1.0625, 1.06, 1.0, 464, np.nan], [True, False, False, True, False]),
+        ("tie", [1.0625, 1.06, 1.0, 464, np.nan], [True, False, False, True, False]),
         ("carries", [1.97, -1.97, 1.9, 2.0], [True, True, False, False]),
         ("subnormal", [0.01, 0.02, 0, np.nan], [True, False, True, False]),
         ("underflow", [1e-9, 0, -1e-9], [True, False, True]),

@@ -1,0 +1,254 @@
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.distillation import cosines, relation_loss, relative_distances
+
+from refcompress.distillation.features import (
+    angle_relation,
+    distance_relation,
+    hint_gradients,
+    hint_loss,
+    rkd_angle_gradient,
+    rkd_angle_loss,
+    rkd_distance_gradient,
+    rkd_distance_loss,
+)
+
+FEW = settings(max_examples=20)  # decimals and fractions are slow
+U = Fraction(1, 2**53)
+REDUCTION = st.sampled_from(["batch_mean", "mean", "sum"])
+RELATIONS = pytest.mark.parametrize(
+    ("core", "psi", "loss", "gradient"),
+    [
+        (distance_relation, relative_distances, rkd_distance_loss, rkd_distance_gradient),
+        (angle_relation, cosines, rkd_angle_loss, rkd_angle_gradient),
+    ],
+    ids=["distance", "angle"],
+)
+
+
+def gamma(k):
+    return k * U / (1 - k * U)
+
+
+def fractions(*shapes):
+    size = sum(a * b for a, b in shapes)
+    return st.lists(st.integers(-9, 9).map(lambda v: Fraction(v, 4)), min_size=size, max_size=size).map(
+        lambda values: cut(values, shapes)
+    )
+
+
+def cut(values, shapes):
+    arrays = []
+    for rows, columns in shapes:
+        part, values = values[: rows * columns], values[rows * columns :]
+        array = np.empty((rows, columns), object)
+        array[...] = np.array(part, object).reshape(rows, columns)
+        arrays.append(array)
+    return arrays
+
+
+SIZES = st.tuples(*(st.integers(1, 3) for _ in range(3)))
+HINTS = SIZES.flatmap(lambda v: fractions((v[0], v[1]), (v[0], v[2]), (v[1], v[2])))
+
+
+@FEW
+@given(arrays=HINTS, reduction=REDUCTION)
+def test_the_hint_loss_of_fractions_is_its_formula(arrays, reduction):
+    s, t, w = arrays
+    total = sum(
+        (sum(s[i, k] * w[k, j] for k in range(len(w))) - t[i, j]) ** 2 for i in range(len(t)) for j in range(t.shape[1])
+    )
+    divisor = {"batch_mean": len(t), "mean": t.size, "sum": 1}[reduction]
+    assert hint_loss(s, t, w, reduction=reduction) == total / (2 * divisor)
+
+
+@FEW
+@given(arrays=HINTS, reduction=REDUCTION, step=st.fractions(1, 3, max_denominator=5))
+def test_the_central_differences_of_the_hint_loss_are_its_gradients(arrays, reduction, step):
+    gradients = hint_gradients(*arrays, reduction=reduction)
+    for which, gradient in ((0, gradients[0]), (2, gradients[1])):
+        for index in np.ndindex(arrays[which].shape):
+            ends = []
+            for move in (step, -step):
+                moved = [a.copy() for a in arrays]
+                moved[which][index] += move
+                ends.append(hint_loss(*moved, reduction=reduction))
+            assert (ends[0] - ends[1]) / (2 * step) == gradient[index]  # the loss is a square in each
+
+
+@FEW
+@given(arrays=HINTS, reduction=REDUCTION)
+def test_hints_of_floats_are_within_their_bounds(arrays, reduction):
+    exact = [np.vectorize(lambda v: Fraction(float(v) / 7), otypes=[object])(a) for a in arrays]
+    floats = [a.astype(np.float64) for a in exact]
+    s, t, w = (np.abs(a) for a in exact)
+    (n, d), c = s.shape, t.shape[1]
+    N = {"batch_mean": n, "mean": n * c, "sum": 1}[reduction]
+    E = s @ w + t
+    error = abs(Fraction(hint_loss(*floats, reduction=reduction)) - hint_loss(*exact, reduction=reduction))
+    assert error <= gamma(2 * d + n * c + 6) * np.sum(E * E) / (2 * N)
+    bounds = gamma(d + c + 3) * (E @ w.T) / N, gamma(d + n + 3) * (s.T @ E) / N
+    for got, right, bound in zip(
+        hint_gradients(*floats, reduction=reduction), hint_gradients(*exact, reduction=reduction), bounds, strict=True
+    ):
+        assert all(abs(Fraction(float(got[i])) - right[i]) <= bound[i] for i in np.ndindex(right.shape))
+
+
+def decimals(values, rows, columns):
+    array = np.empty((rows, columns), object)
+    array[...] = np.array([Decimal(v) / 4 for v in values], object).reshape(rows, columns)
+    return array
+
+
+def relations(least=3):
+    return st.tuples(st.integers(least, 4), st.integers(1, 3), st.integers(1, 2)).flatmap(
+        lambda v: st.tuples(
+            st.lists(st.integers(-9, 9), min_size=v[0] * v[1], max_size=v[0] * v[1]).map(
+                lambda x: decimals(x, v[0], v[1])
+            ),
+            st.lists(st.integers(-9, 9), min_size=v[0] * v[2], max_size=v[0] * v[2]).map(
+                lambda x: decimals(x, v[0], v[2])
+            ),
+        )
+    )
+
+
+def distinct(rows):
+    return len({tuple(row) for row in rows.tolist()}) == len(rows)
+
+
+@RELATIONS
+@FEW
+@given(pair=relations())
+def test_the_loss_of_a_relation_is_its_formula(core, psi, loss, gradient, pair):
+    with localcontext() as context:
+        context.prec = 60
+        got, _ = core(*pair)
+    # 60 digits, fewer than 100 operations on numbers up to 100
+    assert abs(got - relation_loss(*(a.tolist() for a in pair), psi)) <= Decimal(10) ** -54
+
+
+@RELATIONS
+@FEW
+@given(pair=relations().filter(lambda pair: distinct(pair[0])))
+def test_the_central_difference_of_a_relation_is_its_gradient(core, psi, loss, gradient, pair):
+    student, teacher = pair
+    h = Decimal(10) ** -20
+    with localcontext() as context:
+        context.prec = 60
+        _, slopes = core(student, teacher)
+        for index in np.ndindex(student.shape):
+            ends = []
+            for move in (h, -h):
+                moved = student.copy()
+                moved[index] += move
+                ends.append(core(moved, teacher)[0])
+            # where huber's second derivative jumps, the error is h times that jump: distances are at least 1/4, so
+            # that first derivatives of psi are below 100 and their squares below 10^4
+            assert abs((ends[0] - ends[1]) / (2 * h) - slopes[index]) <= Decimal(10) ** -15
+
+
+@RELATIONS
+@FEW
+@given(pair=relations().filter(lambda pair: distinct(pair[0])))
+def test_floats_follow_the_decimals(core, psi, loss, gradient, pair):
+    with localcontext() as context:
+        context.prec = 60
+        value, slopes = core(*pair)
+    floats = [a.astype(np.float64) for a in pair]
+    # n <= 4 and d <= 3: differences are exact and fewer than 200 roundings follow one another; distances from 1/4 to
+    # 10, a mean of at least 1/8 and 24 terms keep all intermediate sums of magnitudes below 2^10 for the gradient
+    assert abs(Fraction(loss(*floats)) - Fraction(value)) <= gamma(200) * 2**10
+    result = gradient(*floats)
+    assert all(
+        abs(Fraction(float(result[i])) - Fraction(slopes[i])) <= gamma(200) * 2**10 for i in np.ndindex(slopes.shape)
+    )
+
+
+@RELATIONS
+@given(values=st.lists(st.integers(-9, 9), min_size=24, max_size=24), shift=st.integers(-50, 50))
+def test_a_relation_does_not_see_where_all_examples_stand(core, psi, loss, gradient, values, shift):
+    s, t = np.array(values[:12], float).reshape(4, 3), np.array(values[12:], float).reshape(4, 3)
+    assert loss(s + shift, t) == loss(s, t)
+    assert np.array_equal(gradient(s + shift, t), gradient(s, t))
+
+
+@RELATIONS
+@given(values=st.lists(st.integers(-9, 9), min_size=12, max_size=12), power=st.integers(-3, 3))
+def test_a_relation_does_not_see_the_scale(core, psi, loss, gradient, values, power):
+    s = np.array(values, float).reshape(4, 3)
+    assert loss(s * 2.0**power, s) == 0
+    assert not gradient(s * 2.0**power, s).any()
+
+
+@RELATIONS
+@given(values=st.lists(st.integers(-9, 9), min_size=24, max_size=24))
+def test_the_gradient_of_a_relation_moves_no_centre(core, psi, loss, gradient, values):
+    s, t = np.array(values[:12], float).reshape(4, 3), np.array(values[12:], float).reshape(4, 3)
+    slopes = gradient(s, t)
+    # every difference gives to one example what it takes from another: only the sums of 4 examples round
+    assert (np.abs(slopes.sum(axis=0)) <= 64 * 2.0**-53 * np.maximum(np.abs(slopes).max(), 1)).all()
+
+
+@RELATIONS
+def test_equal_examples_have_a_gradient_of_zero(core, psi, loss, gradient):
+    s, t = np.ones((4, 2)), np.arange(8.0).reshape(4, 2) ** 2
+    assert np.isfinite(loss(s, t))
+    assert not gradient(s, t).any()
+    some = np.array([[0.0, 0], [0, 0], [1, 2], [3, 1]])
+    assert np.isfinite(gradient(some, t)).all()
+
+
+def test_known_relations():
+    # distances 1, 2, 3 with mean 2 against 1, 1, 2 with mean 4/3: .5, 1, 1.5 against .75, .75, 1.5
+    assert rkd_distance_loss([[0.0], [1.0], [3.0]], [[0.0], [1.0], [2.0]]) == pytest.approx((0.25**2) / 3, rel=1e-14)
+    # a right angle and two of 45 degrees against a straight line
+    straight, square = [[-1.0, 0], [0, 0], [1, 0]], [[0.0, 1], [0, 0], [1, 0]]
+    at_vertex, at_ends = 0.5, 2 * (1 - 0.5**0.5) ** 2 / 2
+    assert rkd_angle_loss(square, straight) == pytest.approx((at_vertex + at_ends) / 3, rel=1e-14)
+
+
+def test_a_gradient_has_the_dtype_of_the_student():
+    s, t = np.arange(6, dtype=np.float32).reshape(3, 2) ** 2, np.arange(6.0).reshape(3, 2)
+    assert rkd_distance_gradient(s, t).dtype == np.float32
+    assert rkd_angle_gradient(s.astype(np.int8), t).dtype == np.float64
+    assert {g.dtype for g in hint_gradients(s, s, np.eye(2, dtype=np.float32))} == {np.dtype(np.float32)}
+
+
+def test_the_inputs_are_not_changed():
+    s, t, w = np.arange(6.0).reshape(3, 2), np.ones((3, 1)), np.ones((2, 1))
+    for array in (s, t, w):
+        array.flags.writeable = False
+    hint_gradients(s, t, w)
+    rkd_distance_gradient(s, t)
+    rkd_angle_gradient(s, t)
+    assert s.tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "error", "message"),
+    [
+        (hint_loss, ([1.0], [[1.0]], [[1.0]]), ValueError, r"student has shape \(1,\): it must be \(examples, feat"),
+        (hint_loss, ([[1.0]], [[1.0], [2.0]], [[1.0]]), ValueError, "they must have as many rows"),
+        (
+            hint_loss,
+            ([[1.0]], [[1.0, 2.0]], [[1.0]]),
+            ValueError,
+            r"projection has shape \(1, 1\): it must be \(1, 2\)",
+        ),
+        (hint_gradients, ([[np.nan]], [[1.0]], [[1.0]]), ValueError, r"student\[0, 0\] is nan: only finite values can"),
+        (rkd_distance_loss, ([[1.0]], [[1.0]]), ValueError, r"student has shape \(1, 1\): relations need at least 2"),
+        (rkd_angle_loss, (np.eye(2), np.eye(2)), ValueError, "relations need at least 3 examples"),
+        (rkd_angle_gradient, (np.eye(3), np.eye(4)), ValueError, "they must have as many rows"),
+        (rkd_distance_gradient, (np.eye(3), [[np.inf]] * 3), ValueError, r"teacher\[0, 0\] is inf: only finite"),
+        (rkd_distance_gradient, (np.eye(3), [["a"]] * 3), TypeError, "teacher has dtype <U1"),
+    ],
+)
+def test_a_bad_argument_is_named(function, given, error, message):
+    with pytest.raises(error, match=message):
+        function(*given)

@@ -1,0 +1,152 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from verify.rivals import full
+
+from refcompress.verify import check
+from refcompress.verify.agreement import compare
+from refcompress.verify.operations.distillation import DISTILLATION_GRADIENT, DISTILLATION_LOSS
+
+EACH = pytest.mark.parametrize("operation", [DISTILLATION_LOSS, DISTILLATION_GRADIENT], ids=lambda o: o.name)
+STUDENT, TEACHER = np.array([[0.0, 0.0]]), np.array([[2.0, 0.0]])
+# every value of every setting, and every pair of reduction and direction
+SAMPLED = [
+    {"temperature": T, "scaled": scaled, "reduction": reduction, "direction": direction, "dtype": dtype}
+    for (reduction, direction), (T, scaled, dtype) in zip(
+        itertools.product(("batch_mean", "mean", "sum"), ("forward", "reverse")),
+        [
+            (4, False, "float16"),
+            (1, True, "bfloat16"),
+            (2, True, "float64"),
+            (0.5, False, "float32"),
+            (10, True, "float32"),
+            (20, False, "float64"),
+        ],
+        strict=True,
+    )
+]
+
+
+@EACH
+@pytest.mark.parametrize("chosen", SAMPLED, ids=lambda s: " ".join(map(str, s.values())))
+def test_the_reference_agrees_with_itself_under_all_settings(operation, chosen):
+    under = full(operation, chosen)
+    report = check(lambda *args: operation.answer(args, under), operation, examples=10, **chosen)
+    assert report.verdict == "agrees", str(report)
+    assert report.worst == 0
+
+
+@EACH
+@pytest.mark.parametrize("chosen", [{}, {"dtype": "float64", "temperature": 0.5, "direction": "reverse"}])
+def test_the_directed_inputs_are_promised_something(operation, chosen):
+    under = full(operation, chosen)
+    for case in operation.cases:
+        for args in case.make(under):
+            assert np.isfinite(operation.bound(args, under)).all(), case.name
+
+
+@given(DISTILLATION_GRADIENT.strategy(full(DISTILLATION_GRADIENT, {})))
+@settings(max_examples=50)
+def test_plain_float32_is_within_the_bounds(args):
+    a, b = (z / 4 - np.log(np.exp(z / 4).sum(axis=-1, keepdims=True)) for z in args)
+    n = len(a)
+    loss, gradient = 16 * np.sum(np.exp(b) * (b - a)) / n, 4 * (np.exp(a) - np.exp(b)) / n
+    for operation, answer in ((DISTILLATION_LOSS, loss), (DISTILLATION_GRADIENT, gradient)):
+        under = full(operation, {})
+        assert compare(operation.answer(args, under), answer, operation.bound(args, under)).agrees
+
+
+def test_the_loss_is_worked_out_by_hand():
+    text = DISTILLATION_LOSS.by_hand((STUDENT, TEACHER), (), full(DISTILLATION_LOSS, {}))
+    assert text.startswith(
+        "p = softmax(student / 4) = [0.5, 0.5], q = softmax(teacher / 4) = [0.622459, 0.377541] in the first example; "
+        "16 * sum of q log(q / p) = 0.484797791692"
+    )
+
+
+def test_a_gradient_is_worked_out_by_hand():
+    under = full(DISTILLATION_GRADIENT, {"temperature": 2})
+    text = DISTILLATION_GRADIENT.by_hand((STUDENT, TEACHER), (0, 1), under)
+    assert "q = softmax(teacher / 2) = [0.731059, 0.268941]; 2 * (p - q) at class 1 = 0.46211715726" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scaled_once", 0.12119945),
+        ("scaled_twice", 7.756765),
+        ("mean_over_classes", 0.242399),
+        ("over_the_batch", 0.0),
+        ("same_logits", 0.0),
+        ("cross_entropy", 11.090355),
+        ("negated", -0.484798),
+    ],
+)
+def test_a_wrong_loss_is_what_its_name_says(name, value):
+    fault = next(f for f in DISTILLATION_LOSS.faults if f.name == name)
+    answer = fault.answer((STUDENT, TEACHER), full(DISTILLATION_LOSS, {}))
+    assert answer == pytest.approx(value, abs=1e-6)
+
+
+def test_probabilities_for_log_probabilities_give_a_negative_divergence():
+    fault = next(f for f in DISTILLATION_LOSS.faults if f.name == "probabilities")
+    under = full(DISTILLATION_LOSS, {"temperature": 2, "scaled": False})
+    assert fault.answer((TEACHER, TEACHER), under) == pytest.approx(-1.189, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("chain_rule", [-0.9242, 0.9242]),
+        ("divided_by_temperature", [-0.4621 / 2, 0.4621 / 2]),
+        ("negated", [0.4621, -0.4621]),
+        ("nothing", [0.0, 0.0]),
+        ("hard_teacher", [-1.0, 1.0]),
+        ("teacher_ignored", [1.0, 1.0]),
+    ],
+)
+def test_a_wrong_gradient_is_what_its_name_says(name, value):
+    fault = next(f for f in DISTILLATION_GRADIENT.faults if f.name == name)
+    answer = fault.answer((STUDENT, TEACHER), full(DISTILLATION_GRADIENT, {"temperature": 2}))
+    assert answer[0] == pytest.approx(value, abs=1e-4)
+
+
+@EACH
+def test_what_is_declared_as_rejected_is_rejected(operation):
+    under = full(operation, {})
+    for name, make in operation.rejects:
+        with pytest.raises(ValueError, match=r"student|teacher"):
+            operation.answer(make(under), under)
+        assert name
+
+
+@EACH
+def test_the_places_where_exponentials_overflow_are_reached_in_every_dtype(operation):
+    case = next(c for c in operation.cases if c.name == "exponentials past the largest number")
+    for dtype, T in itertools.product(("float16", "bfloat16", "float32", "float64"), (0.5, 4)):
+        for args in case.make(full(operation, {"dtype": dtype, "temperature": T})):
+            with np.errstate(all="ignore"):
+                e = [np.exp((z / z.dtype.type(T)).astype(z.dtype)) for z in args]
+            assert any(np.isinf(v).any() or (v == 0).any() for v in e), (dtype, T)
+
+
+def test_jax_and_its_gradient_are_within_the_bounds():
+    import jax
+
+    def loss(student, teacher):
+        a, b = jax.nn.log_softmax(student / 4), jax.nn.log_softmax(teacher / 4)
+        return (jax.numpy.exp(b) * (b - a)).sum() * 16 / len(student)
+
+    value_and_slope = jax.jit(jax.value_and_grad(loss))
+    for scale in (0.1, 1.0, 100.0):
+        student, teacher = (
+            (scale * np.random.default_rng(seed).standard_normal((5, 7))).astype(np.float32) for seed in (0, 1)
+        )
+        for operation, answer in zip(
+            (DISTILLATION_LOSS, DISTILLATION_GRADIENT), value_and_slope(student, teacher), strict=True
+        ):
+            under = full(operation, {})
+            args = student, teacher
+            assert compare(operation.answer(args, under), np.asarray(answer), operation.bound(args, under)).agrees
