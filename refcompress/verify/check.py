@@ -231,7 +231,7 @@ def _smallest(
     if first.answer.lost or first.only_overwrites:
         return first
     if first.layout == "plain" and not first.repeated:
-        if [v.shape for v in first.args if isinstance(v, np.ndarray)] == [(1,)]:
+        if [v.shape for v in first.args if isinstance(v, np.ndarray)] in ([], [(1,)]):
             return first  # nothing is smaller, and the cases put the simplest first
         _, found = _search(op, settings, subject, examples, seed)
         if found is not None:

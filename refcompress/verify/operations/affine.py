@@ -168,7 +168,7 @@ AFFINE_DEQUANTIZE = Operation(
         Case("many scales", affine_dequantize_cases.many_scales),
         Case("ties of the last place, and beside", affine_dequantize_cases.last_place),
         Case("differences past 2^8, 2^11, 2^24 and 2^31", affine_dequantize_cases.wide_differences),
-        Case("products past 2^53, beside ties", affine_dequantize_cases.beside_float64_ties),
+        Case("products beside ties, which wider floats round to them", affine_dequantize_cases.beside_ties),
         Case("subnormal results", affine_dequantize_cases.subnormal_results),
         Case("overflow to infinity", affine_dequantize_cases.overflow),
         Case("zeros", affine_dequantize_cases.zeros),

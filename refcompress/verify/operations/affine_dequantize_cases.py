@@ -4,6 +4,7 @@
 rounding of its product with the scale, a difference that the dtype of the codes does not hold, and the signs of zero.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -150,16 +151,18 @@ def wide_differences(settings: Settings) -> Calls:
     yield from calls(((q, s, z) for s in scales for z in zero_points("int32")), settings)
 
 
-def beside_float64_ties(settings: Settings) -> Calls:
-    """Give products of 56 bits that lie beside a tie of float32, on which they lie once rounded to float64."""
-    if settings["dtype"] != "float32":
+def beside_ties(settings: Settings) -> Calls:
+    """Give products that lie so close beside a tie of the dtype that the next wider one rounds them to it."""
+    if settings["dtype"] == "float64":
         return
+    precision = FLOATS[settings["dtype"]][0]
+    dropped, shift = (20, precision + 5) if settings["dtype"] == "float16" else (32, precision)  # it ends at 2^16
     rows = []
-    for m in range(2**24 - 1, 2**24 - 81, -2):
-        for beside in (2**31 - 1, 2**31 + 1):
-            n = beside * pow(m, -1, 2**32) % 2**32  # the low 32 bits of n * m are ``beside``
-            if n * m >= 2**55:
-                rows.append((_integers([n - 2**31, 0, -(2**31)], "int32"), m * 2.0**-24, -(2**31)))
+    for m in range(2**precision - 1, 2**precision - 81, -2):
+        for beside in (2 ** (dropped - 1) - 1, 2 ** (dropped - 1) + 1):
+            n = beside * pow(m, -1, 2**dropped) % 2**dropped  # the low bits of n * m are ``beside``
+            if n * m >= 2 ** (dropped + precision - 1):
+                rows.append((_integers([n - 2**31, 0, -(2**31)], "int32"), math.ldexp(m, -shift), -(2**31)))
     yield from calls(rows, settings)
 
 

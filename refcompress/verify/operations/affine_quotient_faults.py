@@ -25,6 +25,7 @@ from refcompress.verify.operations.affine_stages import (
 
 Answer = Callable[[Arguments, Settings], Any]
 Quotient = Callable[[Array, Array, Settings], Array]
+NARROWER = ("float16", "bfloat16", "float32")
 
 
 def _divided_by(quotient_of: Quotient) -> Answer:
@@ -203,8 +204,8 @@ QUOTIENT_FAULTS = (
     ),
     Fault("reciprocal_nan_low", "multiplies by 1 / s, and 0 times infinity gives the lowest code", _nan_to(0)),
     Fault("reciprocal_nan_high", "multiplies by 1 / s, and 0 times infinity gives the highest code", _nan_to(1)),
-    *(Fault(f"quotient_{name}", f"computes x / s in {name}", _divided_by(_quotient_in(name))) for name in FLOATS),
-    *(Fault(f"x_{name}", f"takes x in as {name}", _with_x(_in(name))) for name in ("float16", "bfloat16", "float32")),
+    *(Fault(f"quotient_{name}", f"computes x / s in {name}", _divided_by(_quotient_in(name))) for name in NARROWER),
+    *(Fault(f"x_{name}", f"takes x in as {name}", _with_x(_in(name))) for name in NARROWER),
     Fault("x_truncated", "makes x an integer before it divides", _with_x(lambda x, dtype: np.trunc(x).astype(x.dtype))),
     Fault("x_rounded", "rounds x before it divides", _with_x(lambda x, dtype: np.rint(x).astype(x.dtype))),
     Fault("subnormals_flushed", "takes subnormal numbers for 0: x, the scale, and the quotient", _subnormals_flushed),

@@ -83,10 +83,11 @@ def before_rounding(v: Array, z: Array, settings: Settings) -> Array:
     """Return x / s, or the sum with z where that is rounded: to the dtype first, unless the scaling is exact."""
     if settings["zero_point_added"] == "after_rounding":
         return v
-    if settings["scaling"] != "exact":
-        return exactly.total(v, z, float_dtype(settings["dtype"])).astype(np.float64)
     whole = np.trunc(v)
-    fraction = np.abs(v - whole)  # all that counts of it is on which side of one half it lies
+    with np.errstate(over="ignore", invalid="ignore"):
+        if settings["scaling"] != "exact":
+            return exactly.total(v, z, float_dtype(settings["dtype"])).astype(np.float64)
+        fraction = np.abs(v - whole)  # all that counts of it is on which side of one half it lies
     place = np.where(fraction == 0, 0.0, np.where(fraction < 0.5, 0.25, np.where(fraction == 0.5, 0.5, 0.75)))
     return np.asarray(whole + z + np.copysign(place, v))
 

@@ -27,6 +27,7 @@ from refcompress.verify.operations.affine_cases import (
     held,
     one_by_one,
     parameter_regions,
+    shaped,
 )
 from refcompress.verify.operations.affine_quantize_cases import zero_points
 from refcompress.verify.operations.affine_quantize_laws import by_hand as code_by_hand
@@ -205,6 +206,23 @@ def ends_of_every_width(settings: Settings) -> Calls:
     steps = np.array([sign * 2.0**b + d for b in range(1, 33) for sign in (1, -1) for d in (-1, -0.5, 0, 0.5, 1)])
     for s in held([1.0, 0.25], settings):
         yield from _calls([at_codes(np.concatenate([steps, 1.5 * steps]), s, 0, settings)], settings)
+
+
+def equal_sizes(settings: Settings) -> Calls:
+    """Arrays whose axes are equally long, with channels that differ in scale and zero point, at the ends of each."""
+    if settings["axis"] is None:
+        return
+    low, high = limits(settings)
+    codes = np.array([high - 1, high + 1, low + 1, low - 1, (low + high) // 2, high, low - 2, low, high + 3])
+    for shape in ((3, 3, 3), (4, 4), (2, 2, 2), (4, 4, 4, 2), (4,)):
+        places = np.resize(codes, shape).astype(np.float64)
+
+        def values(s: Array, z: Array, places: Array = places) -> Array:
+            with np.errstate(over="ignore", under="ignore"):
+                return np.asarray(((places - z) * s.astype(np.float64)).astype(s.dtype))
+
+        made = shaped(shape, held([0.5, 0.1, 3.0, 0.7], settings), zero_points(settings)[:4], values, settings)
+        yield from _with_upstream(made, settings)
 
 
 def infinities(settings: Settings) -> Calls:

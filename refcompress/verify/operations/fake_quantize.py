@@ -151,7 +151,7 @@ FAKE_QUANTIZE_GRADIENT = Operation(
         Case("every quarter of a code over the range", of_codes(affine_quantize_cases.grid)),
         Case("longer than a block", of_codes(affine_quantize_cases.long)),
         Case("lengths around vector widths", of_codes(affine_quantize_cases.tails)),
-        Case("axes of equal length", of_codes(affine_quantize_cases.equal_sizes)),
+        Case("axes of equal length", fake_gradient_cases.equal_sizes),
         Case("0-d, empty and 4-d", of_codes(affine_quantize_cases.shapes)),
         *_layouts(of_codes(affine_quantize_cases.layouts)),
     ),

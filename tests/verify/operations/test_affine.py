@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from oracles.fixed_point import nearest_float, rounded
 from verify.rivals import full, killed
 
-from refcompress.quantization import exactly
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
@@ -279,12 +278,18 @@ def test_some_products_are_ties_of_the_last_place(dtype):
     assert found >= 50
 
 
-def test_some_products_lie_beside_ties_that_float64_does_not_tell_from_them():
-    settings = full(AFFINE_DEQUANTIZE, {})
-    for q, s, z in case_named(AFFINE_DEQUANTIZE, "products past 2^53, beside ties").make(settings):
-        high, error = exactly.two_product(np.array(float(int(q[0]) - z)), np.array(s))
-        assert error != 0
-        assert np.ldexp(high, 24 - np.frexp(high)[1]) % 1 == 0.5
+@pytest.mark.parametrize(("dtype", "wider"), [("float32", 53), ("bfloat16", 24), ("float16", 24)])
+def test_some_products_lie_beside_ties_to_which_a_wider_float_rounds_them(dtype, wider):
+    settings, precision = full(AFFINE_DEQUANTIZE, {"dtype": dtype}), FLOATS[dtype][0]
+    case = case_named(AFFINE_DEQUANTIZE, "products beside ties, which wider floats round to them")
+    given_calls = list(case.make(settings))
+    assert len(given_calls) >= 20
+    for q, s, z in given_calls:
+        product = Fraction(int(q[0]) - z) * Fraction(s)
+        last = Fraction(2) ** (int(np.floor(np.log2(float(product)))) + 1 - precision)
+        near = nearest_float(product, wider, -1074, Fraction(2) ** 1023)
+        assert product / last % 1 != Fraction(1, 2)
+        assert near / last % 1 == Fraction(1, 2)
 
 
 # what a person reads
