@@ -253,6 +253,8 @@ def _agreeing(rival: Rival, exchange: Exchange) -> int:
 
 def _without_shared_nans(values: Any, answer: Any) -> tuple[Any, Any]:
     """Return a rival's array and a candidate's with 0 where both are nan: within a bound no nan equals another."""
+    if isinstance(values, tuple | list) or isinstance(answer, tuple | list):
+        return values, answer
     one, other = np.asarray(values), np.asarray(answer)
     if one.shape != other.shape or not (is_float(one.dtype) and is_float(other.dtype)):
         return values, answer

@@ -1,6 +1,7 @@
 """The collection: every wrong implementation is found and named, every right one accepted."""
 
 import importlib
+import importlib.util
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,41 @@ MODULES = [
     for path in sorted((Path(__file__).parent / "faults").glob("*.py"))
     if path.stem != "kinds"
 ]
-WRONG = [wrong for module in MODULES for wrong in module.WRONG]
-RIGHT = [right for module in MODULES for right in module.RIGHT]
+FRAMEWORKS = ("torch", "jax")
+
+
+def codes(function, seen):
+    """The code of a function, and of the functions of its module that it calls or closes over."""
+    function = getattr(function, "func", function)
+    code = getattr(function, "__code__", None)
+    if code is None or code in seen:
+        return
+    seen.add(code)
+    inner = [code]
+    while inner:
+        inner += [c for c in inner.pop().co_consts if hasattr(c, "co_names") and not seen.add(c)]
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    names = {name for c in list(seen) for name in c.co_names}
+    for other in [*cells, *(function.__globals__.get(name) for name in names)]:
+        if getattr(other, "__module__", None) == function.__module__:
+            codes(other, seen)
+
+
+def needs(member):
+    """The frameworks that a member works with."""
+    seen = set()
+    codes(member.function, seen)
+    names = {name.split(".")[0] for code in seen for name in code.co_names}
+    return {framework for framework in FRAMEWORKS if framework in names or framework == member.arrays}
+
+
+def runs_here(member):
+    """Whether what a member needs is installed; tests/peers, where all of it is, holds the others."""
+    return all(importlib.util.find_spec(framework) for framework in needs(member))
+
+
+WRONG = [wrong for module in MODULES for wrong in module.WRONG if runs_here(wrong)]
+RIGHT = [right for module in MODULES for right in module.RIGHT if runs_here(right)]
 
 
 def named(members):

@@ -3,7 +3,11 @@
 from fractions import Fraction
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ImportError:  # then its members are left out
+    torch = None
 from verify.faults.kinds import Right, Wrong
 
 # requantize: wrong
