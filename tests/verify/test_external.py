@@ -372,7 +372,7 @@ def test_what_cannot_be_started_is_an_error(folder, command, message):
 
 
 def test_what_ends_before_it_is_asked_is_an_error():
-    expected = r"missing\.py ended before it was asked anything: exit status 2, after it wrote \".*No such file or dir"
+    expected = r"missing\.py ended before it was asked anything: exit status 2, after it wrote \".*can.t open file"
     with (
         pytest.raises(CandidateError, match=expected),
         running([*PYTHON, "missing.py"], SCALE, SCALE.defaults) as candidate,
