@@ -23,6 +23,14 @@ def quiet(function):
     return called
 
 
+def torch_alone():
+    """Torch on one thread: its threads wait for one another, and here they would wait long."""
+    import torch
+
+    torch.set_num_threads(1)
+    return torch
+
+
 def clipped(v, low=-128, high=127, dtype=np.int8):
     return np.clip(v, low, high).astype(dtype)
 
@@ -60,8 +68,7 @@ def inverts_in_double(x, scale, zero_point):
 
 
 def quantizes_with_torch(x, scale, zero_point):
-    import torch
-
+    torch = torch_alone()
     return torch.quantize_per_tensor(x, scale, zero_point, torch.qint8).int_repr()
 
 
@@ -338,8 +345,7 @@ def right_by_numpy(x, scale, zero_point):
 
 
 def right_by_torch(x, scale, zero_point):
-    import torch
-
+    torch = torch_alone()
     return torch.clamp(torch.round(x / scale) + zero_point, 0, 255).to(torch.uint8)
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
-from verify.faults.affine import BY_ROWS, BY_SECOND, E16, E64, of_channel, quiet
+from verify.faults.affine import BY_ROWS, BY_SECOND, E16, E64, of_channel, quiet, torch_alone
 from verify.faults.kinds import Right, Wrong
 
 
@@ -170,9 +170,7 @@ def in_double_for_half(q, scale, zero_point):
 
 @quiet
 def by_torch(q, scale, zero_point):
-    import torch
-
-    return (q.to(torch.float64) - zero_point) * scale
+    return (q.to(torch_alone().float64) - zero_point) * scale
 
 
 def in_decimals_back(q, scale, zero_point):
