@@ -1,5 +1,7 @@
 """``affine_quantize`` and ``affine_dequantize`` as operations."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from refcompress.quantization.affine import SCALING, ZERO_POINT_ADDED
@@ -25,8 +27,8 @@ from refcompress.verify.operations.fixed_point import (
     ROUNDING_SAYS,
     SIGNED_SETTING,
     bits_setting,
-    that_tell,
 )
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 AFFINE_ROUNDING = Setting("rounding", "half_even", tuple(ROUNDING_SAYS), "how x / s becomes an integer", ROUNDING_SAYS)
 AFFINE_OVERFLOW = Setting(
@@ -90,6 +92,46 @@ def _rejected(settings: Settings, first: float, scale: float) -> Arguments:
     return (x, scale, 1) if axis is None else (x, np.array([scale, 1.0], dtype), np.array([1, 0], np.int32))
 
 
+REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (
+    ("x[0] = nan", lambda s: _rejected(s, np.nan, 1.0)),
+    ("scale = 0", lambda s: _rejected(s, 1.0, 0.0)),
+)
+TYPICAL: tuple[Settings, ...] = (
+    {},
+    {"axis": 0, "bits": 32, "dtype": "float64"},
+    {"axis": 1, "dtype": "float16"},
+    {"axis": -1, "bits": 4},
+)
+# the cases of whatever quantizes
+AT_BOUNDARIES = (
+    Case("small numbers, one a call", affine_quantize_cases.small),
+    Case("reported inputs", affine_quantize_cases.reported),
+    Case("exact ties, powers of two for a scale", affine_quantize_cases.binary_ties),
+    Case("exact ties, integers for a scale", affine_quantize_cases.integer_ties),
+    Case("nearest to ties, fractions for a scale", affine_quantize_cases.fraction_ties),
+    Case("one ulp beside a tie", affine_quantize_cases.beside_ties),
+    Case("whole steps", affine_quantize_cases.whole_steps),
+    Case("sixteenths of a step, and close to ties", affine_quantize_cases.fractions),
+    Case("around q_min and q_max", affine_quantize_cases.ends),
+    Case("far outside the range", affine_quantize_cases.far_outside),
+    Case("around the ends of int8, int16 and int32", affine_quantize_cases.storage_ends),
+    Case("largest and smallest values", affine_quantize_cases.largest),
+    Case("infinities", affine_quantize_cases.infinities),
+    Case("subnormal scales", affine_quantize_cases.tiny_scales),
+    Case("huge scales", affine_quantize_cases.large_scales),
+)
+OVER_THE_RANGE = (
+    Case("past 2^10, 2^22 and 2^30", affine_quantize_cases.large_steps),
+    Case("many scales", affine_quantize_cases.many_scales),
+    Case("many zero points", affine_quantize_cases.many_zero_points),
+    Case("every quarter of a code over the range", affine_quantize_cases.grid),
+    Case("longer than a block", affine_quantize_cases.long),
+    Case("lengths around vector widths", affine_quantize_cases.tails),
+    Case("axes of equal length", affine_quantize_cases.equal_sizes),
+    Case("0-d, empty and 4-d", affine_quantize_cases.shapes),
+    *in_every_layout(affine_quantize_cases.layouts),
+)
+
 AFFINE_QUANTIZE = Operation(
     name="affine_quantize",
     formula="q = round(x / s) + z",
@@ -102,49 +144,16 @@ AFFINE_QUANTIZE = Operation(
     rival_answer=affine_stages.converted,
     cases=that_tell(
         affine_kills.AFFINE_QUANTIZE,
-        Case("small numbers, one a call", affine_quantize_cases.small),
-        Case("reported inputs", affine_quantize_cases.reported),
-        Case("exact ties, powers of two for a scale", affine_quantize_cases.binary_ties),
-        Case("exact ties, integers for a scale", affine_quantize_cases.integer_ties),
-        Case("nearest to ties, fractions for a scale", affine_quantize_cases.fraction_ties),
-        Case("one ulp beside a tie", affine_quantize_cases.beside_ties),
-        Case("whole steps", affine_quantize_cases.whole_steps),
-        Case("sixteenths of a step, and close to ties", affine_quantize_cases.fractions),
-        Case("around q_min and q_max", affine_quantize_cases.ends),
-        Case("far outside the range", affine_quantize_cases.far_outside),
-        Case("around the ends of int8, int16 and int32", affine_quantize_cases.storage_ends),
-        Case("largest and smallest values", affine_quantize_cases.largest),
-        Case("infinities", affine_quantize_cases.infinities),
-        Case("subnormal scales", affine_quantize_cases.tiny_scales),
-        Case("huge scales", affine_quantize_cases.large_scales),
-        Case("past 2^10, 2^22 and 2^30", affine_quantize_cases.large_steps),
-        Case("many scales", affine_quantize_cases.many_scales),
-        Case("many zero points", affine_quantize_cases.many_zero_points),
-        Case("every quarter of a code over the range", affine_quantize_cases.grid),
-        Case("longer than a block", affine_quantize_cases.long),
-        Case("lengths around vector widths", affine_quantize_cases.tails),
-        Case("axes of equal length", affine_quantize_cases.equal_sizes),
-        Case("0-d, empty and 4-d", affine_quantize_cases.shapes),
-        Case("strided", affine_quantize_cases.layouts, layout="strided"),
-        Case("reversed", affine_quantize_cases.layouts, layout="reversed"),
-        Case("Fortran order", affine_quantize_cases.layouts, layout="fortran"),
-        Case("read-only", affine_quantize_cases.layouts, layout="read-only"),
+        *AT_BOUNDARIES,
+        *OVER_THE_RANGE,
     ),
     strategy=affine_quantize_cases.search,
     laws=affine_quantize_laws.LAWS,
     faults=affine_quantize_faults.FAULTS,
     regions=affine_quantize_laws.REGIONS,
-    typical=(
-        {},
-        {"axis": 0, "bits": 32, "dtype": "float64"},
-        {"axis": 1, "dtype": "float16"},
-        {"axis": -1, "bits": 4},
-    ),
+    typical=TYPICAL,
     by_hand=affine_quantize_laws.by_hand,
-    rejects=(
-        ("x[0] = nan", lambda s: _rejected(s, np.nan, 1.0)),
-        ("scale = 0", lambda s: _rejected(s, 1.0, 0.0)),
-    ),
+    rejects=REJECTS,
     elementwise=True,
     accepts=affine_stages.has_code,
 )
@@ -177,10 +186,7 @@ AFFINE_DEQUANTIZE = Operation(
         Case("lengths around vector widths", affine_dequantize_cases.tails),
         Case("axes of equal length", affine_dequantize_cases.equal_sizes),
         Case("0-d, empty and 4-d", affine_dequantize_cases.shapes),
-        Case("strided", affine_dequantize_cases.layouts, layout="strided"),
-        Case("reversed", affine_dequantize_cases.layouts, layout="reversed"),
-        Case("Fortran order", affine_dequantize_cases.layouts, layout="fortran"),
-        Case("read-only", affine_dequantize_cases.layouts, layout="read-only"),
+        *in_every_layout(affine_dequantize_cases.layouts),
     ),
     strategy=affine_dequantize_cases.search,
     laws=affine_dequantize_laws.LAWS,

@@ -12,8 +12,8 @@ from refcompress.verify.operations.fixed_point import (
     NARROW_SETTING,
     SIGNED_SETTING,
     bits_setting,
-    that_tell,
 )
+from refcompress.verify.operations.shared_cases import that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

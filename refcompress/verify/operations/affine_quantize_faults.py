@@ -28,6 +28,15 @@ from refcompress.verify.operations.affine_stages import (
     steps_of,
     to_be_rounded,
 )
+from refcompress.verify.operations.number_faults import (
+    cast_to_int32,
+    guard_bits,
+    low_bits,
+    magnitude_plus_half,
+    near_ties_to_even,
+    plus_half,
+    to_decimals,
+)
 
 Answer = Callable[[Arguments, Settings], Any]
 
@@ -121,14 +130,6 @@ def _stored(codes: Array, settings: Settings) -> Array:
     return OVERFLOW["wrap"](codes, *limits({**settings, "narrow_range": False}))
 
 
-def _plus_half(work: str) -> Callable[[Array], Array]:
-    def rule(v: Array) -> Array:
-        narrow = v.astype(work)
-        return np.asarray(np.floor(narrow + narrow.dtype.type(0.5)).astype(np.float64))
-
-    return rule
-
-
 def _half_after_zero_point(cut: Callable[[Array], Array]) -> Answer:
     """Cut x / s + z + 0.5 to an integer, each sum rounded to the dtype."""
 
@@ -142,34 +143,10 @@ def _half_after_zero_point(cut: Callable[[Array], Array]) -> Answer:
     return answer
 
 
-def _near_ties_to_even(v: Array) -> Array:
-    magnitude = np.abs(v)
-    whole = np.floor(magnitude)
-    up = np.where(np.abs(magnitude - whole - 0.5) <= 1e-5, whole % 2 == 1, magnitude - whole > 0.5)
-    return np.asarray(np.copysign(whole + up, v))
-
-
-def _to_decimals(places: int) -> Callable[[Array], Array]:
-    return lambda v: np.asarray(np.round(v, places))
-
-
-def _guard_bits(bits: int) -> Callable[[Array], Array]:
-    return lambda v: np.asarray(np.ldexp(np.floor(np.ldexp(v, bits)), -bits))
-
-
-def _low_bits(bits: int) -> Callable[[Array], Array]:
-    half = 2 ** (bits - 1)
-    return lambda v: OVERFLOW["wrap"](np.where(np.abs(v) < 2.0**63, v, 0.0), -half, half - 1)
-
-
-def _cast_first(v: Array) -> Array:
-    return np.where((v >= -(2.0**31)) & (v < 2.0**31), v, -(2.0**31))
-
-
 def _sum_in_int32(args: Arguments, settings: Settings) -> Any:
     codes, z = _sums(args, settings)
     with np.errstate(invalid="ignore"):
-        return ranged(_low_bits(32)(_cast_first(codes - z) + z), settings)
+        return ranged(low_bits(32)(cast_to_int32(codes - z) + z), settings)
 
 
 def _range_in_float32(args: Arguments, settings: Settings) -> Any:
@@ -205,8 +182,8 @@ FAULTS = (
         _range_first(_stored),
     ),
     Fault("range_twice", "applies the range before and after it adds the zero point", _range_first(ranged)),
-    Fault("plus_half_float32", "computes floor(x / s + 0.5) in float32", _whole(_plus_half("float32"))),
-    Fault("plus_half_float64", "computes floor(x / s + 0.5) in float64", _whole(_plus_half("float64"))),
+    Fault("plus_half_float32", "computes floor(x / s + 0.5) in float32", _whole(plus_half("float32"))),
+    Fault("plus_half_float64", "computes floor(x / s + 0.5) in float64", _whole(plus_half("float64"))),
     Fault(
         "plus_half_truncated",
         "computes trunc(x / s + 0.5): right for positive numbers only",
@@ -215,7 +192,7 @@ FAULTS = (
     Fault(
         "sign_half_truncated",
         "computes trunc(v + sign(v) * 0.5): halves away from zero, but the sum is rounded",
-        _whole(lambda v: np.trunc(v + np.copysign(0.5, v))),
+        _whole(magnitude_plus_half),
     ),
     Fault("half_after_zero_point", "computes floor(x / s + z + 0.5) in the dtype", _half_after_zero_point(np.floor)),
     Fault("half_truncated_last", "computes trunc(x / s + z + 0.5) in the dtype", _half_after_zero_point(np.trunc)),
@@ -223,7 +200,7 @@ FAULTS = (
         Fault(
             f"guard_bits_{n}",
             f"drops what lies more than {n} bit{'s' * (n > 1)} below the code before it rounds",
-            _before_rounding(_guard_bits(n)),
+            _before_rounding(guard_bits(n)),
         )
         for n in (1, 2, 4, 8)
     ),
@@ -231,7 +208,7 @@ FAULTS = (
         Fault(
             f"decimals_{n}",
             f"rounds to {n} decimal place{'s' * (n > 1)} before it rounds to an integer",
-            _before_rounding(_to_decimals(n)),
+            _before_rounding(to_decimals(n)),
         )
         for n in (1, 2, 3)
     ),
@@ -239,7 +216,7 @@ FAULTS = (
     Fault(
         "tie_tolerance",
         "takes what lies within 1e-5 of a tie for a tie, and rounds it to even",
-        _whole(_near_ties_to_even),
+        _whole(near_ties_to_even),
     ),
     Fault("even_codes", "rounds to even integers, and not only at ties", _whole(lambda v: 2 * np.rint(v / 2))),
     Fault("not_rounded", "does not round", _whole(lambda v: v)),
@@ -253,12 +230,12 @@ FAULTS = (
         "takes negative codes for large unsigned ones: they get the highest code",
         _replaced(lambda v, right, z, ends: np.where(v < 0, ends[1], right)),
     ),
-    Fault("low_8_bits_first", "keeps the low 8 bits of round(x / s) before z is added", _on_steps(_low_bits(8))),
+    Fault("low_8_bits_first", "keeps the low 8 bits of round(x / s) before z is added", _on_steps(low_bits(8))),
     Fault(
-        "low_16_bits_first", "keeps the low 16 bits of the code before the range is applied", _on_codes(_low_bits(16))
+        "low_16_bits_first", "keeps the low 16 bits of the code before the range is applied", _on_codes(low_bits(16))
     ),
     Fault(
-        "low_32_bits_first", "keeps the low 32 bits of the code before the range is applied", _on_codes(_low_bits(32))
+        "low_32_bits_first", "keeps the low 32 bits of the code before the range is applied", _on_codes(low_bits(32))
     ),
     Fault(
         "range_in_float32",
@@ -268,12 +245,12 @@ FAULTS = (
     Fault(
         "cast_before_range",
         "casts to int32 before any range is applied: what does not fit becomes -2^31",
-        _on_codes(_cast_first),
+        _on_codes(cast_to_int32),
     ),
     Fault(
         "cast_before_sum",
         "casts round(x / s) to int32 before z is added: what does not fit becomes -2^31",
-        _on_steps(_cast_first),
+        _on_steps(cast_to_int32),
     ),
     Fault(
         "cast_and_sum_in_int32",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.rounding import OVERFLOW, round_to_integer
+from refcompress.rounding import round_to_integer
 from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.affine_cases import broadcast
@@ -24,6 +24,7 @@ from refcompress.verify.operations.fake_gradient_cases import (
     unclipped,
 )
 from refcompress.verify.operations.fake_quantize_cases import other_values
+from refcompress.verify.operations.number_faults import low_bits
 
 Answer = Callable[[Arguments, Settings], Any]
 Mask = Callable[[Arguments, Settings], Array]
@@ -174,11 +175,6 @@ def _flushed(upstream: Array, args: Arguments, settings: Settings) -> Array:
     return np.where(np.abs(upstream) < FLOATS[settings["dtype"]][2], np.copysign(0.0, upstream), upstream)
 
 
-def _low_bits(bits: int) -> Callable[[Array, Array, Settings], Array]:
-    half = 2 ** (bits - 1)
-    return lambda q, z, settings: OVERFLOW["wrap"](np.where(np.abs(q) < 2.0**63, q, 0.0), -half, half - 1)
-
-
 def _swapped(args: Arguments, settings: Settings) -> Any:
     x, s, z, upstream = args
     return passed((upstream, s, z, x), inside((upstream, s, z, x), settings))
@@ -270,8 +266,16 @@ FAULTS = (
     ),
     Fault("one_code_too_low", "takes q_min one code too low", _ends(lambda low, high: (low - 1, high))),
     Fault("unsigned_q_max", "takes 2^bits - 1 for q_max", _ends(lambda low, high: (low, 2 * high + 1))),
-    Fault("low_16_bits_first", "keeps the low 16 bits of the code before it is looked at", _codes(_low_bits(16))),
-    Fault("low_32_bits_first", "keeps the low 32 bits of the code before it is looked at", _codes(_low_bits(32))),
+    Fault(
+        "low_16_bits_first",
+        "keeps the low 16 bits of the code before it is looked at",
+        _codes(lambda q, z, settings: low_bits(16)(q)),
+    ),
+    Fault(
+        "low_32_bits_first",
+        "keeps the low 32 bits of the code before it is looked at",
+        _codes(lambda q, z, settings: low_bits(32)(q)),
+    ),
     Fault(
         "ones",
         "gives 1 where the gradient passes, whatever the upstream",

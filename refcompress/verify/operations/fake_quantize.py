@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from refcompress.quantization.fake_quantize import BOUNDARY, MASK
-from refcompress.verify.inputs import float_dtype
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import (
     affine_quantize_cases,
@@ -18,10 +17,18 @@ from refcompress.verify.operations import (
     fake_quantize_faults,
     fake_quantize_kills,
 )
-from refcompress.verify.operations.affine import CONVENTION, SCALE, ZERO_POINT
-from refcompress.verify.operations.affine_cases import Calls
+from refcompress.verify.operations.affine import (
+    AT_BOUNDARIES,
+    CONVENTION,
+    OVER_THE_RANGE,
+    REJECTS,
+    SCALE,
+    TYPICAL,
+    ZERO_POINT,
+)
 from refcompress.verify.operations.fake_gradient_cases import of_codes
-from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE, that_tell
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 BOUNDARY_SETTING = Setting(
     "boundary",
@@ -58,10 +65,12 @@ X = Input("x", "floats", "an array of any shape, of the dtype of the settings")
 UPSTREAM = Input("upstream", "floats", "the gradient with respect to what fake_quantize returns, of the shape of x")
 
 
-def _layouts(make: Callable[[Settings], Calls]) -> tuple[Case, ...]:
-    """Return the cases that every operation has, of how arrays lie in memory."""
-    names = {"strided": "strided", "reversed": "reversed", "Fortran order": "fortran", "read-only": "read-only"}
-    return tuple(Case(name, make, layout=layout) for name, layout in names.items())
+def _with_upstream(make: Callable[[Settings], Arguments]) -> Callable[[Settings], Arguments]:
+    def with_ones(settings: Settings) -> Arguments:
+        args = make(settings)
+        return (*args, np.ones_like(args[0]))
+
+    return with_ones
 
 
 FAKE_QUANTIZE = Operation(
@@ -76,48 +85,18 @@ FAKE_QUANTIZE = Operation(
     rival_answer=fake_quantize_cases.other_values,
     cases=that_tell(
         fake_quantize_kills.FAKE_QUANTIZE,
-        Case("small numbers, one a call", affine_quantize_cases.small),
-        Case("reported inputs", affine_quantize_cases.reported),
-        Case("exact ties, powers of two for a scale", affine_quantize_cases.binary_ties),
-        Case("exact ties, integers for a scale", affine_quantize_cases.integer_ties),
-        Case("nearest to ties, fractions for a scale", affine_quantize_cases.fraction_ties),
-        Case("one ulp beside a tie", affine_quantize_cases.beside_ties),
-        Case("whole steps", affine_quantize_cases.whole_steps),
-        Case("sixteenths of a step, and close to ties", affine_quantize_cases.fractions),
-        Case("around q_min and q_max", affine_quantize_cases.ends),
-        Case("far outside the range", affine_quantize_cases.far_outside),
-        Case("around the ends of int8, int16 and int32", affine_quantize_cases.storage_ends),
-        Case("largest and smallest values", affine_quantize_cases.largest),
-        Case("infinities", affine_quantize_cases.infinities),
-        Case("subnormal scales", affine_quantize_cases.tiny_scales),
-        Case("huge scales", affine_quantize_cases.large_scales),
+        *AT_BOUNDARIES,
         Case("values that overflow", fake_quantize_cases.overflow),
         Case("products that are rounded", fake_quantize_cases.products),
-        Case("past 2^10, 2^22 and 2^30", affine_quantize_cases.large_steps),
-        Case("many scales", affine_quantize_cases.many_scales),
-        Case("many zero points", affine_quantize_cases.many_zero_points),
-        Case("every quarter of a code over the range", affine_quantize_cases.grid),
-        Case("longer than a block", affine_quantize_cases.long),
-        Case("lengths around vector widths", affine_quantize_cases.tails),
-        Case("axes of equal length", affine_quantize_cases.equal_sizes),
-        Case("0-d, empty and 4-d", affine_quantize_cases.shapes),
-        *_layouts(affine_quantize_cases.layouts),
+        *OVER_THE_RANGE,
     ),
     strategy=affine_quantize_cases.search,
     laws=fake_quantize_cases.LAWS,
     faults=fake_quantize_faults.FAULTS,
     regions=fake_quantize_cases.REGIONS,
-    typical=(
-        {},
-        {"axis": 0, "bits": 32, "dtype": "float64"},
-        {"axis": 1, "dtype": "float16"},
-        {"axis": -1, "bits": 4},
-    ),
+    typical=TYPICAL,
     by_hand=fake_quantize_cases.by_hand,
-    rejects=(
-        ("x[0] = nan", lambda s: _rejected(s, np.nan, 1.0)),
-        ("scale = 0", lambda s: _rejected(s, 1.0, 0.0)),
-    ),
+    rejects=REJECTS,
     elementwise=True,
     accepts=affine_stages.has_code,
 )
@@ -153,32 +132,13 @@ FAKE_QUANTIZE_GRADIENT = Operation(
         Case("lengths around vector widths", of_codes(affine_quantize_cases.tails)),
         Case("axes of equal length", fake_gradient_cases.equal_sizes),
         Case("0-d, empty and 4-d", of_codes(affine_quantize_cases.shapes)),
-        *_layouts(of_codes(affine_quantize_cases.layouts)),
+        *in_every_layout(of_codes(affine_quantize_cases.layouts)),
     ),
     strategy=fake_gradient_cases.search,
     laws=fake_gradient_cases.LAWS,
     faults=fake_gradient_faults.FAULTS,
     regions=fake_gradient_cases.REGIONS,
-    typical=(
-        {},
-        {"axis": 0, "bits": 32, "dtype": "float64"},
-        {"axis": 1, "dtype": "float16"},
-        {"axis": -1, "bits": 4},
-    ),
+    typical=TYPICAL,
     by_hand=fake_gradient_cases.by_hand,
-    rejects=(
-        ("x[0] = nan", lambda s: _with_ones(_rejected(s, np.nan, 1.0))),
-        ("scale = 0", lambda s: _with_ones(_rejected(s, 1.0, 0.0))),
-    ),
+    rejects=tuple((name, _with_upstream(make)) for name, make in REJECTS),
 )
-
-
-def _rejected(settings: Settings, first: float, scale: float) -> Arguments:
-    """Return inputs of which one is not allowed, as one row or as two channels."""
-    dtype, axis = float_dtype(settings["dtype"]), settings["axis"]
-    x = np.array([[first, 1.0], [2.0, 3.0]], dtype)
-    return (x, scale, 1) if axis is None else (x, np.array([scale, 1.0], dtype), np.array([1, 0], np.int32))
-
-
-def _with_ones(args: Arguments) -> Arguments:
-    return (*args, np.ones_like(args[0]))

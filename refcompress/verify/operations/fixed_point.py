@@ -1,7 +1,5 @@
 """``quantize``, ``dequantize`` and ``fraction_bits`` as operations, and the settings that they share with others."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +16,7 @@ from refcompress.verify.operations import (
     quantize_cases,
     quantize_faults,
 )
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -75,11 +74,6 @@ def bits_setting(default: int | None, allowed: tuple[int | None, ...]) -> Settin
     return Setting("bits", default, allowed, "the width of a code", says)
 
 
-def that_tell(kills: Mapping[str, str], *cases: Case) -> tuple[Case, ...]:
-    """Return the cases, each with the rivals that it tells from the reference."""
-    return tuple(replace(case, kills=tuple(kills[case.name].split())) for case in cases)
-
-
 def _search_quantize(settings: Settings) -> "SearchStrategy[Arguments]":
     """Codes around zero and around the ends of the range, or where floats thin out."""
     ends = (-(2**31), 2**23, 2**24, 2**31) if settings["bits"] is None else quantize_cases.limits(settings)
@@ -127,10 +121,7 @@ QUANTIZE = Operation(
         Case("longer than a block", quantize_cases.long),
         Case("lengths around vector widths", quantize_cases.tails),
         Case("0-d, empty and 4-d", quantize_cases.shapes),
-        Case("strided", quantize_cases.layouts, layout="strided"),
-        Case("reversed", quantize_cases.layouts, layout="reversed"),
-        Case("Fortran order", quantize_cases.layouts, layout="fortran"),
-        Case("read-only", quantize_cases.layouts, layout="read-only"),
+        *in_every_layout(quantize_cases.layouts),
     ),
     strategy=_search_quantize,
     laws=quantize_cases.LAWS,
@@ -177,10 +168,7 @@ DEQUANTIZE = Operation(
         Case("longer than a block", dequantize_cases.long),
         Case("lengths around vector widths", dequantize_cases.tails),
         Case("0-d, empty and 4-d", dequantize_cases.shapes),
-        Case("strided", dequantize_cases.layouts, layout="strided"),
-        Case("reversed", dequantize_cases.layouts, layout="reversed"),
-        Case("Fortran order", dequantize_cases.layouts, layout="fortran"),
-        Case("read-only", dequantize_cases.layouts, layout="read-only"),
+        *in_every_layout(dequantize_cases.layouts),
     ),
     strategy=_search_dequantize,
     laws=dequantize_cases.LAWS,
@@ -219,10 +207,7 @@ FRACTION_BITS = Operation(
         Case("the element that decides, at every place", fraction_bits_cases.places),
         Case("longer than a block", fraction_bits_cases.long),
         Case("0-d to 4-d", fraction_bits_cases.shapes),
-        Case("strided", fraction_bits_cases.layouts, layout="strided"),
-        Case("reversed", fraction_bits_cases.layouts, layout="reversed"),
-        Case("Fortran order", fraction_bits_cases.layouts, layout="fortran"),
-        Case("read-only", fraction_bits_cases.layouts, layout="read-only"),
+        *in_every_layout(fraction_bits_cases.layouts),
     ),
     strategy=_search_fraction_bits,
     laws=fraction_bits_cases.LAWS,

@@ -7,7 +7,8 @@ from refcompress.pruning.keep_count import ROUNDING as WORDS
 from refcompress.verify.inputs import sizes_and_sparsities
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import keep_count_cases, keep_count_faults, keep_count_kills
-from refcompress.verify.operations.fixed_point import CHECK_DTYPE, ROUNDING_SAYS, that_tell
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, ROUNDING_SAYS
+from refcompress.verify.operations.shared_cases import that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -7,7 +7,8 @@ import numpy as np
 from refcompress.verify.inputs import masked_steps
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import masked_cases, masked_faults, masked_kills
-from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE, that_tell
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -58,10 +59,7 @@ MASKED_SGD_STEP = Operation(
         Case("near the smallest numbers", masked_cases.small),
         Case("lengths around vector widths", masked_cases.sizes),
         Case("0-d, empty and 4-d", masked_cases.shapes),
-        Case("strided", masked_cases.layouts, layout="strided"),
-        Case("reversed", masked_cases.layouts, layout="reversed"),
-        Case("Fortran order", masked_cases.layouts, layout="fortran"),
-        Case("read-only", masked_cases.layouts, layout="read-only"),
+        *in_every_layout(masked_cases.layouts),
     ),
     strategy=_search,
     laws=masked_cases.LAWS,

@@ -9,13 +9,12 @@ from refcompress.quantization.packing import ORDERS
 from refcompress.verify.inputs import rows_of_codes
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import packing_cases, packing_faults, packing_kills
-from refcompress.verify.operations.fixed_point import CHECK_DTYPE, SIGNED_SETTING, that_tell
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, SIGNED_SETTING
 from refcompress.verify.operations.packing_cases import LAYOUT_ROWS, ROWS, to_pack, to_unpack
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
-
-LAYOUTS = {"strided": "strided", "reversed": "reversed", "Fortran order": "fortran", "read-only": "read-only"}
 
 ORDER_SETTING = Setting(
     "order",
@@ -55,7 +54,7 @@ PACK_INT4 = Operation(
     cases=that_tell(
         packing_kills.PACK_INT4,
         *(Case(name, to_pack(rows)) for name, rows in ROWS.items()),
-        *(Case(name, to_pack(LAYOUT_ROWS), layout=layout) for name, layout in LAYOUTS.items()),
+        *in_every_layout(to_pack(LAYOUT_ROWS)),
     ),
     strategy=_search_pack,
     laws=packing_cases.PACK_LAWS,
@@ -84,7 +83,7 @@ UNPACK_INT4 = Operation(
     cases=that_tell(
         packing_kills.UNPACK_INT4,
         *(Case(name, to_unpack(rows)) for name, rows in ROWS.items()),
-        *(Case(name, to_unpack(LAYOUT_ROWS), layout=layout) for name, layout in LAYOUTS.items()),
+        *in_every_layout(to_unpack(LAYOUT_ROWS)),
     ),
     strategy=_search_unpack,
     laws=packing_cases.UNPACK_LAWS,

@@ -13,6 +13,15 @@ from refcompress.arguments import Array
 from refcompress.rounding import OVERFLOW, round_to_integer
 from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operation import Arguments, Fault, Settings
+from refcompress.verify.operations.number_faults import (
+    cast_to_int32,
+    guard_bits,
+    low_bits,
+    magnitude_plus_half,
+    near_ties_to_even,
+    plus_half,
+    to_decimals,
+)
 from refcompress.verify.operations.quantize_cases import INT64_MIN, limits, product, quantized, wraps
 
 Answer = Callable[[Arguments, Settings], Any]
@@ -146,22 +155,6 @@ def _scale_from_data(args: Arguments, settings: Settings) -> Any:
     return _ranged(_rounded(x / most * high if most else x, settings), settings)
 
 
-def _plus_half(work: str) -> Callable[[Array], Array]:
-    def rule(v: Array) -> Array:
-        narrow = v.astype(work)
-        return np.asarray(np.floor(narrow + narrow.dtype.type(0.5)).astype(np.float64))
-
-    return rule
-
-
-def _guard_bits(bits: int) -> Callable[[Array], Array]:
-    return lambda v: np.asarray(np.ldexp(np.floor(np.ldexp(v, bits)), -bits))
-
-
-def _to_decimals(places: int) -> Callable[[Array], Array]:
-    return lambda v: np.asarray(np.round(v, places))
-
-
 def _rounded_twice(bits: int) -> Answer:
     def answer(args: Arguments, settings: Settings) -> Any:
         once = np.ldexp(_rounded(np.ldexp(product(args), bits), settings), -bits)
@@ -170,28 +163,8 @@ def _rounded_twice(bits: int) -> Answer:
     return answer
 
 
-def _near_ties_to_even(v: Array) -> Array:
-    magnitude = np.abs(v)
-    whole = np.floor(magnitude)
-    up = np.where(np.abs(magnitude - whole - 0.5) <= 1e-5, whole % 2 == 1, magnitude - whole > 0.5)
-    return np.asarray(np.copysign(whole + up, v))
-
-
-def _magnitude_plus_half(v: Array) -> Array:
-    return np.asarray(np.trunc(v + np.copysign(0.5, v)))
-
-
 def _step_back(args: Arguments, settings: Settings) -> Any:
     return np.ldexp(_ranged(_rounded(product(args), settings), settings), -args[1])
-
-
-def _low_bits(bits: int) -> Callable[[Array], Array]:
-    half = 2 ** (bits - 1)
-    return lambda v: OVERFLOW["wrap"](np.where(np.abs(v) < 2.0**63, v, 0.0), -half, half - 1)
-
-
-def _cast_first(v: Array) -> Array:
-    return np.where((v >= -(2.0**31)) & (v < 2.0**31), v, -(2.0**31))
 
 
 def _range_in_float32(args: Arguments, settings: Settings) -> Any:
@@ -256,8 +229,8 @@ FAULTS = (
         _x_clipped_too,
     ),
     Fault("subnormals_flushed", "takes subnormal inputs for 0", _subnormals_flushed),
-    Fault("plus_half_float32", "computes floor(v + 0.5) in float32", _whole(_plus_half("float32"))),
-    Fault("plus_half_float64", "computes floor(v + 0.5) in float64", _whole(_plus_half("float64"))),
+    Fault("plus_half_float32", "computes floor(v + 0.5) in float32", _whole(plus_half("float32"))),
+    Fault("plus_half_float64", "computes floor(v + 0.5) in float64", _whole(plus_half("float64"))),
     Fault(
         "plus_half_truncated",
         "computes trunc(v + 0.5): right for positive numbers only",
@@ -266,13 +239,13 @@ FAULTS = (
     Fault(
         "sign_half_truncated",
         "computes trunc(v + sign(v) * 0.5): halves away from zero, but the sum is rounded",
-        _whole(_magnitude_plus_half),
+        _whole(magnitude_plus_half),
     ),
     *(
         Fault(
             f"guard_bits_{n}",
             f"drops what lies more than {n} bit{'s' * (n > 1)} below the code before it rounds",
-            _before_rounding(_guard_bits(n)),
+            _before_rounding(guard_bits(n)),
         )
         for n in (1, 2, 3, 4, 8)
     ),
@@ -284,7 +257,7 @@ FAULTS = (
         Fault(
             f"decimals_{n}",
             f"rounds to {n} decimal place{'s' * (n > 1)} before it rounds to an integer",
-            _before_rounding(_to_decimals(n)),
+            _before_rounding(to_decimals(n)),
         )
         for n in (1, 2, 3)
     ),
@@ -297,7 +270,7 @@ FAULTS = (
     Fault(
         "tie_tolerance",
         "takes what lies within 1e-5 of a tie for a tie, and rounds it to even",
-        _whole(_near_ties_to_even),
+        _whole(near_ties_to_even),
     ),
     Fault("even_codes", "rounds to even integers, and not only at ties", _whole(lambda v: 2 * np.rint(v / 2))),
     Fault("not_rounded", "does not round: it returns x * 2^p", lambda args, settings: _ranged(product(args), settings)),
@@ -310,8 +283,8 @@ FAULTS = (
         "takes negative numbers for large unsigned ones: they get the highest code",
         _replaced(lambda v, right, low, high: np.where(v < 0, high, right)),
     ),
-    Fault("low_16_bits_first", "keeps the low 16 bits before the range is applied", _after_rounding(_low_bits(16))),
-    Fault("low_32_bits_first", "keeps the low 32 bits before the range is applied", _after_rounding(_low_bits(32))),
+    Fault("low_16_bits_first", "keeps the low 16 bits before the range is applied", _after_rounding(low_bits(16))),
+    Fault("low_32_bits_first", "keeps the low 32 bits before the range is applied", _after_rounding(low_bits(32))),
     Fault(
         "range_in_float32",
         "holds the ends of the range in float32, where a wide q_max is one too high and its cast overflows",
@@ -320,7 +293,7 @@ FAULTS = (
     Fault(
         "cast_before_range",
         "casts to int32 before any range is applied: what does not fit becomes -2^31",
-        _after_rounding(_cast_first),
+        _after_rounding(cast_to_int32),
     ),
     Fault("codes_in_float16", "holds the codes in float16, which has no odd ones past 2^11", _held_in("float16")),
     Fault("codes_in_bfloat16", "holds the codes in bfloat16, which has no odd ones past 2^8", _held_in("bfloat16")),

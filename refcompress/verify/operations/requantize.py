@@ -14,9 +14,9 @@ from refcompress.verify.operations.fixed_point import (
     ROUNDING_SAYS,
     SIGNED_SETTING,
     bits_setting,
-    that_tell,
 )
 from refcompress.verify.operations.requantize_cases import ONE
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -71,10 +71,7 @@ REQUANTIZE = Operation(
         Case("longer than a block", requantize_cases.long),
         Case("lengths around vector widths", requantize_cases.tails),
         Case("0-d, empty and 4-d", requantize_cases.shapes),
-        Case("strided", requantize_cases.layouts, layout="strided"),
-        Case("reversed", requantize_cases.layouts, layout="reversed"),
-        Case("Fortran order", requantize_cases.layouts, layout="fortran"),
-        Case("read-only", requantize_cases.layouts, layout="read-only"),
+        *in_every_layout(requantize_cases.layouts),
     ),
     strategy=_search,
     laws=requantize_cases.LAWS,

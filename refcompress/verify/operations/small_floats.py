@@ -9,6 +9,7 @@ from refcompress.verify.inputs import floats_around
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import small_floats_cases, small_floats_faults, small_floats_kills
 from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE, ROUNDING_SAYS
+from refcompress.verify.operations.shared_cases import in_every_layout
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -64,10 +65,7 @@ CAST_FLOAT8 = Operation(
         Case("longer than a block", small_floats_cases.long),
         Case("lengths around vector widths", small_floats_cases.tails),
         Case("0-d, empty and 4-d", small_floats_cases.shapes),
-        Case("strided", small_floats_cases.layouts, layout="strided"),
-        Case("reversed", small_floats_cases.layouts, layout="reversed"),
-        Case("Fortran order", small_floats_cases.layouts, layout="fortran"),
-        Case("read-only", small_floats_cases.layouts, layout="read-only"),
+        *in_every_layout(small_floats_cases.layouts),
     ),
     strategy=_search,
     laws=small_floats_cases.LAWS,

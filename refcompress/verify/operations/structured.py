@@ -7,8 +7,9 @@ import numpy as np
 from refcompress.verify.inputs import float_dtype, groups_of
 from refcompress.verify.operation import Arguments, Case, Input, Operation, Setting, Settings
 from refcompress.verify.operations import structured_cases, structured_faults, structured_kills
-from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE, that_tell
+from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
 from refcompress.verify.operations.selection import TIES_SETTING
+from refcompress.verify.operations.shared_cases import in_every_layout, that_tell
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -69,10 +70,7 @@ N_M_SPARSIFY = Operation(
         Case("lengths around vector widths", structured_cases.lengths),
         Case("thousands", structured_cases.thousands),
         Case("empty", structured_cases.shapes),
-        Case("strided", structured_cases.layouts, layout="strided"),
-        Case("reversed", structured_cases.layouts, layout="reversed"),
-        Case("Fortran order", structured_cases.layouts, layout="fortran"),
-        Case("read-only", structured_cases.layouts, layout="read-only"),
+        *in_every_layout(structured_cases.layouts),
     ),
     strategy=_search,
     laws=structured_cases.LAWS,
