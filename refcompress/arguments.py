@@ -20,9 +20,24 @@ SMALL_FLOATS = frozenset(
 )
 
 
+# NumPy's own floats; by name, since a float of ml_dtypes, float8_e5m2, has kind "f" too.
+NATIVE_FLOATS = ("float16", "float32", "float64")
+
+
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is a float that float64 holds exactly."""
     return (dtype.kind == "f" and dtype.itemsize <= 8) or dtype.name in SMALL_FLOATS
+
+
+def common_float(dtypes: Collection[np.dtype[Any]]) -> np.dtype[Any]:
+    """Return the narrowest float that holds all of some float dtypes exactly.
+
+    bfloat16 and float16 have no common dtype in NumPy; float32 holds both, and the 8-bit floats too.
+    """
+    try:
+        return np.result_type(*dtypes)
+    except TypeError:
+        return np.result_type(np.float32, *(dtype for dtype in dtypes if dtype.name in NATIVE_FLOATS))
 
 
 def is_integer(dtype: np.dtype[Any]) -> bool:

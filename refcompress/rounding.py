@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from refcompress.arguments import Array
+from refcompress.arguments import NATIVE_FLOATS, Array
 
 Rule = Callable[[Array, Array, Array], Array]
 
@@ -81,6 +81,11 @@ def round_to_odd(array: Array) -> Array:
     beside = np.nextafter(nearest, np.where(array > nearest, np.inf, -np.inf).astype(np.float32))
     even = nearest.view(np.uint32) & 1 == 0
     return np.where(even & (nearest != array) & ~np.isnan(array), beside, nearest)
+
+
+def narrow(value: Array, dtype: np.dtype[Any]) -> Array:
+    """Round float64 once to a float dtype, half to even: NumPy's own floats directly, others by way of float32."""
+    return np.asarray((value if dtype.name in NATIVE_FLOATS else round_to_odd(value)).astype(dtype, copy=False))
 
 
 def round_shifted(

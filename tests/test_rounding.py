@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from refcompress.rounding import (
     code_dtype,
     code_range,
     goes_up,
+    narrow,
     round_shifted,
     round_to_integer,
     round_to_odd,
@@ -148,3 +150,11 @@ def test_the_dtype_is_the_smallest_that_holds_the_codes(bits, signed, dtype):
 def test_rounding_to_odd_keeps_what_float32_holds():
     values = np.array([0.0, -0.0, 1.0, -2.0, 2.0**-149, np.inf, -np.inf, np.nan])
     assert np.array_equal(round_to_odd(values), values.astype(np.float32), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "dtype", [ml_dtypes.bfloat16, *(getattr(ml_dtypes, f"float8_{n}") for n in ("e5m2", "e4m3fn"))]
+)
+def test_a_value_just_above_a_tie_is_rounded_up_in_every_small_float(dtype):
+    half = float(ml_dtypes.finfo(dtype).eps) / 2
+    assert float(narrow(np.array([1 + half + 2.0**-40]), np.dtype(dtype))[0]) == 1 + 2 * half

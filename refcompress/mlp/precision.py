@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refcompress import arguments
+from refcompress import arguments, rounding
 from refcompress.arguments import Array
-from refcompress.rounding import round_to_odd
-
-NATIVE = ("float16", "float32", "float64")
 
 
 def numbers(value: npt.ArrayLike, name: str, what: str) -> Array:
@@ -44,17 +41,9 @@ def _fractions(array: Array, name: str) -> Array:
 
 
 def common_dtype(*arrays: Array) -> np.dtype[Any]:
-    """Return the narrowest float that holds all arrays exactly, or object where one of them holds fractions.
-
-    bfloat16 and float16 have no common dtype in NumPy; float32 holds both, and the 8-bit floats too.
-    """
+    """Return the narrowest float that holds all arrays exactly, or object where one of them holds fractions."""
     dtypes = {array.dtype for array in arrays}
-    if np.dtype(object) in dtypes:
-        return np.dtype(object)
-    try:
-        return np.result_type(*dtypes)
-    except TypeError:
-        return np.result_type(np.float32, *(dtype for dtype in dtypes if dtype.name in NATIVE))
+    return np.dtype(object) if np.dtype(object) in dtypes else arguments.common_float(dtypes)
 
 
 def is_exact(dtype: np.dtype[Any]) -> bool:
@@ -77,9 +66,7 @@ def narrow(array: Array, dtype: np.dtype[Any]) -> Array:
     """Round float64 once to a float dtype, half to even; make sure that an object array holds fractions alone."""
     if is_exact(dtype):
         return _fractions_of(array)
-    if dtype.name in NATIVE:
-        return array.astype(dtype, copy=False)
-    return round_to_odd(array).astype(dtype)
+    return rounding.narrow(array, dtype)
 
 
 def _fractions_of(array: Array) -> Array:

@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.peers.peer import Peer
-
-FLOAT8 = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz")
+from refcompress.peers.peer import FLOAT8, Peer
 
 
 def _ml_dtypes(name: str) -> Callable[[Array], Array]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.peers.peer import Peer, Probe
+from refcompress.peers.peer import NAN_CODE, Peer
 
 OPSET, IR_VERSION = 21, 10
 QUANTIZE_LINEAR = {  # ONNX, QuantizeLinear: saturate(round(x / y_scale) + y_zero_point), to the nearest even
@@ -17,7 +17,6 @@ QUANTIZE_LINEAR = {  # ONNX, QuantizeLinear: saturate(round(x / y_scale) + y_zer
     "zero_point_added": "after_rounding",
     "narrow_range": False,
 }
-NAN = Probe("NaN", lambda quantize: quantize(np.array([np.nan], np.float32), 1.0, 1))
 
 Signature = tuple[tuple[str, str], ...]  # names and dtypes
 Run = Callable[[str, Signature, Signature, dict[str, Array]], list[Array]]
@@ -103,7 +102,7 @@ def _peers(package: str, run: Run) -> tuple[Peer, ...]:
             _quantize_linear(run, kind),
             {"bits": 8, "signed": kind == "int8", "axis": None, "dtype": dtype},
             QUANTIZE_LINEAR,
-            (NAN,) if dtype == "float32" else (),
+            (NAN_CODE,) if dtype == "float32" else (),
         )
         for kind, dtype in (("int8", "float32"), ("uint8", "float32"), ("int8", "float16"))
     )

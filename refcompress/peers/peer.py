@@ -1,8 +1,10 @@
-"""What a peer is: a function of another library that claims to compute an operation. Data only."""
+"""What a peer is: a function of another library that claims to compute an operation; and what several are asked."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,10 @@ class Probe:
     """What is asked: ``NaN``."""
     ask: Callable[[Callable[..., Any]], Any]
     """The peer's function -> what it answers."""
+
+
+NAN_CODE = Probe("NaN", lambda quantize: quantize(np.array([np.nan], np.float32), 1.0, 1))
+FLOAT8 = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.peers.peer import Peer, Probe
-
-FLOAT8 = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz")
-NAN = Probe("NaN", lambda quantize: quantize(np.array([np.nan], np.float32), 1.0, 1))
+from refcompress.peers.peer import FLOAT8, NAN_CODE, Peer
 
 
 def _tensor(array: Any) -> Any:
@@ -105,7 +102,7 @@ PEERS = (
         "affine_quantize",
         _quantize_per_tensor("qint8"),
         {"bits": 8, "signed": True, "axis": None, "dtype": "float32"},
-        probes=(NAN,),
+        probes=(NAN_CODE,),
     ),
     Peer(
         "torch.quantize_per_tensor (quint8)",
@@ -113,7 +110,7 @@ PEERS = (
         "affine_quantize",
         _quantize_per_tensor("quint8"),
         {"bits": 8, "signed": False, "axis": None, "dtype": "float32"},
-        probes=(NAN,),
+        probes=(NAN_CODE,),
     ),
     Peer(
         "torch.quantize_per_channel (qint8)",
@@ -129,7 +126,7 @@ PEERS = (
         "fake_quantize",
         _fake_quantize,
         {"bits": 8, "signed": True, "axis": None, "dtype": "float32"},
-        probes=(NAN,),
+        probes=(NAN_CODE,),
     ),
     Peer(
         "torch.fake_quantize_per_tensor_affine, its gradient",

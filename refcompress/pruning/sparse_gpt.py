@@ -11,7 +11,6 @@ D_i tells what removing a weight of row i costs, and row i of V how the rows aft
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from refcompress.layer_hessian import checked_hessian, inverse_factors
 from refcompress.pruning.keep_count import keep_count
 from refcompress.pruning.selection import top_k_mask
 from refcompress.pruning.structured import n_m_mask
-from refcompress.rounding import round_to_odd
+from refcompress.rounding import narrow
 
 # the first row of a block, what its weights would cost -> which of them stay
 Choice = Callable[[int, Array], Array]
@@ -216,16 +215,11 @@ def _pruned(
     v, d = inverse_factors(h, damping)
     with np.errstate(all="ignore"):  # an overflow shows itself in the weights
         wide, mask = in_order(array.astype(np.float64), v, d, choose, block, batch)
-        weights = _narrow(wide, array.dtype)
+        weights = narrow(wide, array.dtype)
     if not np.isfinite(weights.astype(np.float64)).all():
         wrong = ~np.isfinite(weights.astype(np.float64))
         arguments.refuse_element("w", weights, wrong, "the corrections of the rows before it pass the largest float")
     return weights, mask
-
-
-def _narrow(wide: Array, dtype: np.dtype[Any]) -> Array:
-    """Round float64 once; the floats of ml_dtypes are rounded to by way of float32."""
-    return np.asarray((wide if dtype.kind == "f" else round_to_odd(wide)).astype(dtype))
 
 
 def in_order(w: Array, v: Array, d: Array, choose: Choice, block: int, batch: int) -> tuple[Array, Array]:

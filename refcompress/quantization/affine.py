@@ -6,6 +6,7 @@ whole array, one a channel (``axis``), or one a block of consecutive entries alo
 The formula leaves open how x / s is computed, and implementations part there, at ties: see ``scaling``.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,17 +25,15 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 CODES = -(2**31), 2**32 - 1  # of any width and sign
 
 
-def _divide(x: Array, s: Array, dtype: np.dtype[Any]) -> Array:
+def _in_dtype(operator: np.ufunc, x: Array, s: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a quotient or a product rounded once to the dtype."""
     if dtype.itemsize >= 4:
-        return np.asarray(np.divide(x, s, dtype=dtype))
-    # 24 bits are more than twice 11 and two: the quotient in float32 rounds to what the true one rounds to
-    return np.asarray(np.divide(x, s, dtype=FLOAT32).astype(dtype))
+        return np.asarray(operator(x, s, dtype=dtype))
+    # 24 bits are more than twice 11 and two: what float32 rounds to rounds to what the true result rounds to
+    return np.asarray(operator(x, s, dtype=FLOAT32).astype(dtype))
 
 
-def _multiply(x: Array, reciprocal: Array, dtype: np.dtype[Any]) -> Array:
-    if dtype.itemsize >= 4:
-        return np.asarray(np.multiply(x, reciprocal, dtype=dtype))
-    return np.asarray(np.multiply(x, reciprocal, dtype=FLOAT32).astype(dtype))
+_divide, _multiply = functools.partial(_in_dtype, np.divide), functools.partial(_in_dtype, np.multiply)
 
 
 # scaling word -> x / s in the dtype of the arithmetic, given s or, for ``reciprocal``, 1 / s

@@ -127,7 +127,4 @@ def common_dtype(x: Array, scale: npt.ArrayLike) -> np.dtype[Any]:
     """
     dtypes = {x.dtype} if type(scale) in (int, float) else {x.dtype, arguments.float_array(scale, "scale").dtype}
     wide = {np.dtype(np.float32) if dtype.itemsize == 1 else dtype for dtype in dtypes}
-    try:
-        return np.result_type(*wide)
-    except TypeError:  # bfloat16 and float16
-        return np.dtype(np.float32)
+    return arguments.common_float(wide)

@@ -8,11 +8,10 @@ of it the true quotient lies.
 
 import numpy as np
 
+from refcompress import rounding
 from refcompress.arguments import Array
-from refcompress.rounding import round_to_odd
 
 SPLITTER = 134217729.0  # 2^27 + 1: cuts a significand of 53 bits into two halves
-NATIVE = ("float16", "float32", "float64")
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
@@ -115,6 +114,6 @@ def _odd(high: Array, error: Array) -> Array:
 
 
 def narrow(value: Array, dtype: "np.dtype[np.generic]") -> Array:
-    """Round float64 once to a float dtype, half to even."""
+    """Round float64 once to a float dtype, half to even, without a warning past its ends: see ``rounding.narrow``."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return np.asarray((value if dtype.name in NATIVE else round_to_odd(value)).astype(dtype))
+        return rounding.narrow(value, dtype)

@@ -76,8 +76,9 @@ def fake_quantize(
     by = Convention(
         bits, signed, rounding, overflow, narrow_range, scaling, zero_point_added, axis=axis, block_size=block_size
     )
-    codes = quantize_by(x, scale, zero_point, by)
-    dtype = channels.common_dtype(arguments.float_array(x, "x"), scale)
+    array = arguments.float_array(x, "x")
+    codes = quantize_by(array, scale, zero_point, by)
+    dtype = channels.common_dtype(array, scale)
     return dequantize_by(codes, scale, zero_point, dtype, axis, block_size)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracles.affine import in_dtype
 from oracles.fixed_point import rounded
 
+from refcompress.arguments import NATIVE_FLOATS
 from refcompress.quantization import exactly
 from refcompress.rounding import ROUNDING, round_to_integer
 
@@ -16,7 +17,7 @@ MODERATE = st.floats(-1e90, 1e90).filter(lambda v: v == 0 or abs(v) > 1e-90)
 
 
 def test_the_table_of_dtypes_is_whole():
-    assert set(exactly.NATIVE) < set(DTYPES)
+    assert set(NATIVE_FLOATS) < set(DTYPES)
 
 
 @given(MODERATE, MODERATE)
