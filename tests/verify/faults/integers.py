@@ -513,7 +513,7 @@ RIGHT = [
     Right("a table of thresholds", R, with_thresholds),
     Right("gemmlowp's code", R, old_tflite, {"rounding": "gemmlowp"}),
     Right("SQRDMULH and SRSHL", R, gemmlowp_vectorized, {"rounding": "gemmlowp"}),
-    Right("magnitudes rounded twice", R, rounds_magnitudes_twice, {"rounding": "double"}),
+    Right("magnitudes rounded twice, as asked", R, rounds_magnitudes_twice, {"rounding": "double"}),
     Right("float32", R, xnnpack_float, {"rounding": "float"}),
     Right("to even by parity, unsigned", R, to_even_by_parity, {"rounding": "half_even", "signed": False}),
     Right("pack: shifts", "pack_int4", packs_right),
@@ -527,5 +527,5 @@ RIGHT = [
     Right("unpack: one long integer", "unpack_int4", unpacks_with_integers),
     Right("unpack: torch", "unpack_int4", unpacks_with_torch, arrays="torch"),
     Right("unpack: bits", "unpack_int4", unpacks_unsigned, {"signed": False}),
-    Right("unpack: high first", "unpack_int4", high_then_low, {"order": "high_first"}),
+    Right("unpack: high first, as asked", "unpack_int4", high_then_low, {"order": "high_first"}),
 ]
