@@ -159,9 +159,10 @@ class Forked:
             warnings.simplefilter("ignore")  # of threads that a fork does not have: they only wait for blocks
             self.link, theirs = context.Pipe()
             order = (self.candidate, self.sweep, theirs, self.link)
-            self.process = context.Process(target=_serve, args=order, daemon=True)
-            self.process.start()
+            process = context.Process(target=_serve, args=order, daemon=True)
+            process.start()
             theirs.close()
+        self.process = process  # once there is one to kill: another thread may look at any moment
 
     def kill(self) -> None:
         """End the fork for good."""
