@@ -1,20 +1,19 @@
 """Train a teacher on much data, and a small student on little data with the teacher's knowledge.
 
 The first and the third of the three steps. The student's loss is MSE(teacher(x), student(x)) on centred and scaled
-outputs, optionally mixed with the loss on the labels: (1 - a) * mse + a * cross-entropy.
+outputs, or their divergence, optionally mixed with the loss on the labels: (1 - a) * mse + a * cross-entropy.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import numpy.typing as npt
 
 from refcompress import arguments
-from refcompress.arguments import Array
 from refcompress.distillation.knowledge import Knowledge
+from refcompress.distillation.objectives import distillation_objective
 from refcompress.mlp.network import MLP, initialize
 from refcompress.mlp.optimizers import SGD, Adam
-from refcompress.mlp.training import Objective, TrainingResult, classification, mixture, regression, train
+from refcompress.mlp.training import TrainingResult, classification, train
 
 TEACHER_OPTIMIZER = Adam(lr=2e-3, weight_decay=1e-4)
 STUDENT_OPTIMIZER = Adam(lr=4e-3)
@@ -61,30 +60,6 @@ def train_teacher(
     )
 
 
-def target_outputs(knowledge: Knowledge) -> Array:
-    """Return the teacher's outputs, centred over the classes and scaled to a standard deviation of 1.
-
-    Neither changes which class is the largest, and a student's mse then has one natural size whatever the teacher's.
-    A constant added to all logits of an example changes no softmax, so that the centre carries no knowledge.
-    """
-    centred = knowledge.outputs - knowledge.outputs.mean(axis=1, keepdims=True)
-    spread = float(centred.std())
-    return np.asarray(centred / spread if spread > 0 else centred)
-
-
-def distillation_objective(
-    knowledge: Knowledge, labels: npt.ArrayLike | None = None, label_weight: float = 0.0
-) -> Objective:
-    """Return the student's loss: (1 - label_weight) * mse to the teacher's outputs + label_weight * cross-entropy."""
-    weight = arguments.real_number(label_weight, "label_weight", 0.0, 1.0)
-    by_outputs = regression(target_outputs(knowledge))
-    if weight == 0:
-        return by_outputs
-    if labels is None:
-        raise ValueError(f"label_weight is {weight}: the labels are missing")
-    return mixture(classification(labels), by_outputs, weight)
-
-
 def train_student(
     x: npt.ArrayLike,
     knowledge: Knowledge,
@@ -92,6 +67,8 @@ def train_student(
     hidden: Sequence[int] = (64,),
     labels: npt.ArrayLike | None = None,
     label_weight: float = 0.0,
+    loss: str = "mse",
+    temperature: float = 4.0,
     start: MLP | None = None,
     epochs: int = 150,
     optimizer: SGD | Adam = STUDENT_OPTIMIZER,
@@ -108,8 +85,8 @@ def train_student(
         From ``extract_knowledge``.
     hidden : sequence of int
         Widths of the hidden layers.
-    labels, label_weight
-        Mix in the labels' loss: (1 - label_weight) * mse + label_weight * cross-entropy.
+    labels, label_weight, loss, temperature
+        As in ``distillation_objective``: how the outputs are compared, and the share of the labels' loss.
     start : MLP, optional
         Where to begin, for example ``knowledge.start``; by default a random student.
     epochs, optimizer, seed, progress
@@ -136,5 +113,5 @@ def train_student(
         )
     sizes = (inputs.shape[1], *hidden, knowledge.outputs.shape[1])
     model = initialize(sizes, seed=seed) if start is None else start
-    objective = distillation_objective(knowledge, labels, label_weight)
+    objective = distillation_objective(knowledge, labels, label_weight, loss=loss, temperature=temperature)
     return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)
