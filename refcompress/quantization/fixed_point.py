@@ -100,7 +100,8 @@ def quantize(
     """
     array = arguments.real_array(x, "x")
     p = arguments.integer(p, "p", -P_LIMIT, P_LIMIT)
-    _check_settings(bits, signed, rounding, overflow, narrow_range, generator)
+    bits = None if bits is None else arguments.integer(bits, "bits", 2, 32)
+    _check_settings(signed, rounding, overflow, narrow_range, generator)
     low, high = (INT64_MIN, INT64_MAX) if bits is None else code_range(bits, signed=signed, narrow_range=narrow_range)
     mode = "refuse" if bits is None else overflow
     convert = _integer_codes if arguments.is_integer(array.dtype) else _float_codes
@@ -117,15 +118,12 @@ def quantize(
 
 
 def _check_settings(
-    bits: int | None,
     signed: bool,
     rounding: str,
     overflow: str,
     narrow_range: bool,
     generator: "np.random.Generator | None",
 ) -> None:
-    if bits is not None:
-        arguments.integer(bits, "bits", 2, 32)
     arguments.boolean(signed, "signed")
     arguments.boolean(narrow_range, "narrow_range")
     arguments.choice(rounding, "rounding", ROUNDING_WORDS)
@@ -162,8 +160,8 @@ def _float_codes(
     q = UFUNC[rounding](v, out=v) if rounding in UFUNC else round_to_integer(v, rounding, generator)
     if mode == "saturate":
         q.clip(*_ends(low, high, q.dtype), out=q)
-        # one test a block: the sum of squares of finite codes is finite
-        return q, np.isnan(q) if math.isnan(q.dot(q)) else None
+        # one test a block: a maximum is nan where any code is
+        return q, np.isnan(q) if math.isnan(np.maximum.reduce(q)) else None
     if mode == "refuse":
         fits = q.min() >= -(2.0**63) and q.max() < 2.0**63  # false for nan too
         return q, None if fits else ~((q >= -(2.0**63)) & (q < 2.0**63))
@@ -306,16 +304,16 @@ def dequantize(q: npt.ArrayLike, p: int, *, dtype: npt.DTypeLike = "float32") ->
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return the NumPy dtype of a word or a dtype: float16, bfloat16, float32 or float64."""
-    if dtype == "bfloat16":
+    if isinstance(dtype, str) and dtype == "bfloat16":
         import ml_dtypes
 
         dtype = ml_dtypes.bfloat16
     try:
         target = np.dtype(dtype).newbyteorder("=")
-    except TypeError:
+    except (TypeError, ValueError):  # NumPy raises either for what is no dtype
         target = None
     if target is None or target.name not in FLOAT_FORMATS:
-        raise ValueError(f"dtype is {dtype!r}: it must be one of {', '.join(FLOAT_FORMATS)}")
+        raise ValueError(f"dtype is {arguments.shown(dtype)}: it must be one of {', '.join(FLOAT_FORMATS)}")
     return target
 
 
