@@ -41,7 +41,8 @@ def nearest_float(v: Fraction, precision: int, smallest: int, largest: Fraction)
     """Round a rational half to even to a float format; None for an infinity."""
     if v == 0:
         return Fraction(0)
-    exponent = smallest
+    # at least 2 below what it will be, so that the loop alone decides
+    exponent = max(smallest, v.numerator.bit_length() - v.denominator.bit_length() - precision - 2)
     while abs(v) >= Fraction(2) ** (exponent + precision):
         exponent += 1
     step = Fraction(2) ** exponent

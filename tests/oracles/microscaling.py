@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 from oracles import small_floats
+from oracles.affine import in_dtype
 
 EMAX = {"e4m3fn": 8, "e5m2": 15, "e2m3fn": 2, "e3m2fn": 4, "e2m1fn": 2, "int8": 0}
 
@@ -60,3 +61,8 @@ def nf4_block(x, table):
     scale = rounded_to_float32(largest) if largest > Fraction(2) ** -150 else Fraction(0)
     divisor = scale or Fraction(1)
     return [min(range(16), key=lambda i: (abs(table[i] - Fraction(v) / divisor), i)) for v in x], scale
+
+
+def number(element, *scales):
+    """What an element of a block stands for, in float32; None for an infinity."""
+    return in_dtype(math.prod((Fraction(scale) for scale in scales), start=Fraction(element)), "float32")

@@ -37,6 +37,14 @@ def pruned(values, k, order="index", ties="lowest_index"):
     return sorted(kept) if order == "index" else kept
 
 
+def restored(values, places, size):
+    """A list of zeros with the values at their places."""
+    whole = [0] * size
+    for value, place in zip(values, places, strict=True):
+        whole[place] = value
+    return whole
+
+
 def squared_loss(values, kept):
     """The squared 2-norm of what is lost when only the given indices are kept."""
     return sum((Fraction(v) ** 2 for i, v in enumerate(values) if i not in kept), Fraction(0))

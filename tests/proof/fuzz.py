@@ -1,0 +1,207 @@
+"""Hostile inputs at every door: ``python tests/proof/fuzz.py [DOOR ...] --inputs 100000 --seed 0``.
+
+A door is a public function, or a file or a line that a command reads. Whatever comes, it answers, or it raises
+``ValueError`` or ``TypeError`` with a message that names an argument: no other exception, no warning, no crash, no
+hang, no change of an input, no file outside the folder that was asked for. A function that answers must give the same
+answer to the same numbers in plain arrays. ``--only N`` runs one input again.
+"""
+
+import argparse
+import faulthandler
+import inspect
+import re
+import resource
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np
+from proof.doors import FUNCTIONS, function
+from proof.file_doors import FILES
+from proof.hostile import anything
+
+SECONDS = 10  # for one input
+MEMORY = 4 << 30
+
+
+class HangError(BaseException):
+    """An input took too long; nothing on the way may catch it."""
+
+
+def draw(name, seed, number):
+    """The arguments of one input of a function's door: valid ones, of which none or some are replaced."""
+    r = Random(f"{name} {seed} {number}")
+    valid, settings = FUNCTIONS[name]
+    args = list(valid(r))
+    keywords = {key: r.choice(values) for key, values in settings.items() if r.random() < 0.5 or key in NEEDED}
+    for _ in range(r.choice((0, 1, 1, 1, 2))):
+        place = r.choice([*range(len(args)), *settings])
+        if isinstance(place, int):
+            args[place] = anything(r, args[place])
+        else:
+            keywords[place] = anything(r, r.choice(settings[place]))
+    return args, keywords
+
+
+NEEDED = {"lr", "final"}  # settings without a default
+
+
+def call(name, seed, number):
+    """Run one input; return what is wrong with what came of it, or None."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is made here: a matrix
+        args, keywords = draw(name, seed, number)
+    before = [snapshot(a) for a in args]
+    f = function(name)
+    answer = outcome(f, args, keywords)
+    if any(b is not None and b != snapshot(a) for a, b in zip(args, before, strict=True)):
+        return "it changed its input"
+    if isinstance(answer, BaseException):
+        return complaint(answer, names_of(f), name)
+    if not any(isinstance(a, np.ndarray) for a in args) or any(isinstance(a, Iterator) for a in args):
+        return None  # an iterator is read by now
+    valid = list(FUNCTIONS[name][0](Random(f"{name} {seed} {number}")))
+    plain = outcome(
+        f,
+        [a.item() if isinstance(v, int) and is_small(a) else plainly(a) for a, v in zip(args, valid, strict=True)],
+        {key: value.item() if is_small(value) else value for key, value in keywords.items()},
+    )
+    if isinstance(plain, BaseException):
+        if name in TOO_LARGE and isinstance(plain, MemoryError):
+            return None
+        return f"it answers, but plain arrays give {plain!r}"
+    return None if same(answer, plain) else f"answers {answer!r}, but {plain!r} to plain arrays"
+
+
+def outcome(f, args, keywords):
+    """What a call returns or raises; a warning is raised too."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return f(*args, **keywords)
+    except HangError:
+        raise
+    except BaseException as error:
+        return error
+
+
+def names_of(f):
+    return list(inspect.signature(f).parameters)
+
+
+def complaint(error, names, name=""):
+    """What is wrong with an exception, or None for one that is as it should be."""
+    where = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    text = f"{type(error).__name__}: {str(error)[:200]} ({Path(where.filename).name}:{where.lineno})" if where else ""
+    if type(error) not in (ValueError, TypeError):
+        allowed = BROKEN in str(error) or (name in TOO_LARGE and isinstance(error, MemoryError))
+        return None if allowed else text
+    words = set(re.findall(r"[A-Za-z_]\w*", str(error)))
+    singular = {n.removesuffix("es") for n in names} | {n.removesuffix("s") for n in names}
+    return None if words & (set(names) | singular) else f"names no argument: {text}"
+
+
+TOO_LARGE = ("restore", "initialize")  # what is asked of these may be more than the memory of a small machine
+BROKEN = "broken sequence"  # of an object that fails when it is read: its own error goes through
+
+
+def snapshot(value):
+    """The bytes of an array, to be compared after the call."""
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        return value.tobytes()
+    if isinstance(value, list | tuple):
+        return [snapshot(v) for v in value]
+    return None
+
+
+def is_small(value):
+    """Whether a number is one of NumPy's integers or booleans, which must count as Python's own."""
+    return isinstance(value, np.integer | np.bool_) and not isinstance(value, np.timedelta64)
+
+
+def plainly(value):
+    """The same numbers in an array of its own, in C order and native byte order."""
+    if type(value) is not np.ndarray or value.dtype.kind == "O":
+        return value
+    return np.array(value, value.dtype.newbyteorder("=") if value.dtype.kind in "iuf" else value.dtype, order="C")
+
+
+def same(a, b):
+    """Whether two answers are the same bits."""
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(same(v, w) for v, w in zip(a, b, strict=True))
+    if isinstance(a, np.ndarray | np.generic) and a.dtype.kind != "O":
+        return a.dtype == b.dtype and a.shape == b.shape and np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    if isinstance(a, int | float | str | bytes):
+        return repr(a) == repr(b)
+    return type(a) is type(b)
+
+
+def alarm(number, frame):
+    raise HangError
+
+
+def attempt(name, seed, number):
+    """Run one input of any door under a clock; return a complaint or None."""
+    signal.signal(signal.SIGALRM, alarm)
+    signal.alarm(SECONDS)
+    try:
+        return call(name, seed, number) if name in FUNCTIONS else FILES[name](Random(f"{name} {seed} {number}"))
+    except HangError:
+        return f"took more than {SECONDS} seconds"
+    finally:
+        signal.alarm(0)
+
+
+def storm(name, seed, inputs):
+    """Yield the number and the complaint of every input that a door handles wrongly."""
+    for number in range(inputs):
+        wrong = attempt(name, seed, number)
+        if wrong is not None:
+            yield number, wrong
+
+
+def kind(text):
+    """What complaints that are alike have in common: the exception and the line that raised it."""
+    return re.sub(r": .*(?= \()", "", text) if text.endswith(")") else text[:30]
+
+
+def report(name, seed, inputs):
+    """Run one door and print what it does; return how many inputs it handles wrongly."""
+    start, kinds = time.monotonic(), {}
+    for number, wrong in storm(name, seed, inputs):
+        kinds.setdefault(kind(wrong), []).append((number, wrong))
+    wrong = sum(map(len, kinds.values()))
+    print(f"{name:50} {inputs:9,} inputs {wrong:7,} wrong {time.monotonic() - start:7.1f} s", flush=True)
+    for found in sorted(kinds.values(), key=len, reverse=True):
+        print(f"    {len(found):6,} x --only {found[0][0]}: {found[0][1]}", flush=True)
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("doors", metavar="DOOR", nargs="*", help="the doors; all by default")
+    parser.add_argument("--inputs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="the number of one input: run it alone, and show it")
+    options = parser.parse_args()
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if options.only is not None:
+        for name in options.doors:
+            if name in FUNCTIONS:
+                print(*draw(name, options.seed, options.only), sep="\n")
+            print(attempt(name, options.seed, options.only))
+        return 0
+    return 1 if sum(report(name, options.seed, options.inputs) for name in options.doors or [*FUNCTIONS, *FILES]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

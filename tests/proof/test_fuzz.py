@@ -1,0 +1,24 @@
+"""A few hundred hostile inputs at every door; ``fuzz.py`` runs as many as are asked for."""
+
+import pytest
+from proof.doors import FUNCTIONS
+from proof.file_doors import FILES
+from proof.fuzz import storm
+
+import refcompress
+
+SLOW = ("file: answers", "line: answers", "file: refcompress audit")  # each input is a whole command
+
+
+@pytest.mark.parametrize("door", FUNCTIONS)
+def test_a_function_answers_or_names_what_is_wrong(door):
+    assert list(storm(door, seed=0, inputs=100)) == []
+
+
+@pytest.mark.parametrize("door", FILES)
+def test_a_damaged_file_or_line_is_refused_in_a_sentence(door):
+    assert list(storm(door, seed=0, inputs=15 if door.startswith(SLOW) else 100)) == []
+
+
+def test_every_public_function_is_a_door():
+    assert set(refcompress.__all__) <= set(FUNCTIONS)
