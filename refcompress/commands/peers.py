@@ -35,51 +35,69 @@ def run(options: argparse.Namespace) -> int:
         )
     versions = {p.package: installed(p.package) for p in chosen}
     present = [(p, version) for p in chosen if (version := versions[p.package]) is not None]
+    missing = [package for package, version in versions.items() if version is None]
     findings = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a peer's own, of what it is going to drop
-        for peer, version in tqdm(present, unit="peer", leave=False, disable=not sys.stderr.isatty()):
-            findings.append(investigate(peer, version))
-    missing = [package for package, version in versions.items() if version is None]
+        with tqdm(present, unit="peer", leave=False, disable=not sys.stderr.isatty()) as bar:
+            for peer, version in bar:
+                findings.append(investigate(peer, version))
+                if not options.json:
+                    bar.clear()
+                    write("\n".join(_lines(findings[-2:])))
     if options.json:
         write(json.dumps({"peers": [_as_json(f) for f in findings], "not_installed": missing}, indent=2))
-    else:
-        write("\n".join(_lines(findings, missing)))
+    elif missing:
+        write("\n".join(f"{package}: not installed (pip install {package})" for package in missing))
     return 0
 
 
-def _lines(findings: "list[Finding]", missing: list[str]) -> Iterator[str]:
-    package = None
-    for finding in findings:
-        if finding.peer.package != package:
-            package = finding.peer.package
-            yield f"{package} {finding.version}"
-        yield f"  {finding.peer.name}: {said(finding)}"
-        yield from (f"      {line}" for line in _departure(finding))
-    yield from (f"{package}: not installed (pip install {package})" for package in missing)
+def _lines(findings: "list[Finding]") -> Iterator[str]:
+    """Say what the last peer computes, below the name of its package where that is another than before."""
+    *before, finding = findings
+    if not before or before[-1].peer.package != finding.peer.package:
+        yield f"{finding.peer.package} {finding.version}"
+    yield f"  {finding.peer.name}: {said(finding)}"
+    yield from (f"      {line}" for line in _departure(finding))
 
 
 def said(finding: "Finding") -> str:
-    """Say in one line what a peer computes: its operation, the settings that give it, and its answers to the probes."""
+    """Say in one line what a peer computes: its operation, the rule that gives it, and its answers to the probes."""
+    rule = _rule(finding) or "the formula"
+    if not finding.elements:
+        how = "it answers nothing that was asked"
+    elif not finding.reproduced:
+        how = f"no rule gives it all; {rule} comes nearest: wrong on {finding.wrong:,} of {finding.elements:,}"
+    elif finding.fault is not None:
+        how = f"{rule}, but it {finding.fault.statement}"
+    else:
+        how = rule
+    probes = "".join(f"; {name} -> {answer}" for name, answer in finding.probes)
+    return f"{finding.peer.operation}: {how}{probes}{_aside(finding)}"
+
+
+def _rule(finding: "Finding") -> str:
+    """Name the settings that the peer's own arguments leave open; flags that are off go without saying."""
     from refcompress.verify.diagnosis import word
     from refcompress.verify.operations import find_operation
 
-    op = find_operation(finding.peer.operation)
-    kept = [s for s in op.settings if s.rival and s.name in finding.settings]
-    rule = ", ".join(
-        str(finding.settings[s.name])
-        if isinstance(finding.settings[s.name], str)
-        else f"{s.name}={word(finding.settings[s.name])}"
-        for s in kept
+    names = [s.name for s in find_operation(finding.peer.operation).settings if s.rival]
+    chosen = {name: finding.settings[name] for name in names if name not in finding.peer.settings}
+    return ", ".join(
+        value if isinstance(value, str) else f"{name}={word(value)}"
+        for name, value in chosen.items()
+        if value is not False and value is not None
     )
-    how = "" if finding.reproduced else f"no rule; the nearest, wrong on {finding.wrong:,} of {finding.elements:,}: "
-    aside = (
-        f" ({finding.silent:,} of {finding.elements:,} numbers aside, which that rule refuses)"
-        if finding.silent
-        else ""
-    )
-    probes = "".join(f"; {name} -> {answer}" for name, answer in finding.probes)
-    return f"{op.name}: {how}{rule}{aside}{probes}"
+
+
+def _aside(finding: "Finding") -> str:
+    """Say what the comparison leaves out."""
+    notes = []
+    if finding.silent:
+        notes.append(f"{finding.silent:,} of {finding.elements:,} numbers aside, which that rule refuses")
+    if finding.refused and finding.elements:
+        notes.append(f"it raises on {finding.refused:,} calls")
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _departure(finding: "Finding") -> Iterator[str]:
@@ -90,11 +108,13 @@ def _departure(finding: "Finding") -> Iterator[str]:
     given = ", ".join(f"{name} = {_short(value)}" for name, value in found.inputs.items())
     against = "its specification" if finding.peer.specification else "that rule"
     yield f"departs from {against} at {given}: {_short(found.actual)}, where {_short(found.expected)} is due"
-    if finding.report.diagnosis:
+    if finding.report.diagnosis and finding.fault is None:
         yield f"it {finding.report.diagnosis[0].statement}"
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"({', '.join(_short(item) for item in value)})"
     return str(value.tolist() if hasattr(value, "tolist") else value)
 
 
@@ -105,6 +125,8 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
         "version": finding.version,
         "operation": finding.peer.operation,
         "settings": dict(finding.settings),
+        "fault": None if finding.fault is None else finding.fault.name,
+        "statement": said(finding),
         "reproduced": finding.reproduced,
         "elements": finding.elements,
         "wrong": finding.wrong,

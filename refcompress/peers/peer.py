@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from refcompress.arguments import Array
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -37,3 +39,5 @@ class Peer:
     specification: Mapping[str, Any] = field(default_factory=dict)
     """Settings that its own documentation states; where it reproduces others, it departs from it."""
     probes: tuple[Probe, ...] = ()
+    within: Callable[..., Array] | None = None
+    """The operation's inputs -> a flag an element of the first one, whether the peer can be asked for it; None: all."""

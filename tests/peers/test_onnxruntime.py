@@ -5,6 +5,8 @@ import onnxruntime
 import pytest
 from peers.onnx_models import quantize_linear
 
+from refcompress.peers import PEERS
+from refcompress.peers.compare import investigate
 from refcompress.verify import check
 from refcompress.verify.diagnosis import diagnose
 from refcompress.verify.operations import OPERATIONS
@@ -36,6 +38,13 @@ def test_float16_is_truncated_up_to_1_29_and_right_after():
         assert "truncates" in report.diagnosis[0].statement, str(report)
     else:
         assert report.verdict == "agrees", str(report)
+
+
+def test_the_table_of_peers_says_which():
+    peer = next(p for p in PEERS if p.name == "onnxruntime QuantizeLinear (int8, float16)")
+    finding = investigate(peer, onnxruntime.__version__)
+    assert ("truncates" in str(finding.report)) == TRUNCATES
+    assert finding.report.counterexample is not None  # of the quotient: it is not rounded to float16
 
 
 @pytest.mark.parametrize("x", [0.05002, -0.05002])
