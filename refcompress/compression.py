@@ -6,7 +6,7 @@ quantized to integers. For every stage the report has accuracy, parameters, nonz
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from refcompress.arguments import Array
 from refcompress.checkpoints import Model, save_model
 from refcompress.datasets import Dataset, split, subset
 from refcompress.distillation.knowledge import Knowledge, extract_knowledge
-from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective, train_student, train_teacher
+from refcompress.distillation.objectives import distillation_objective
+from refcompress.distillation.student import STUDENT_OPTIMIZER, train_student, train_teacher
+from refcompress.gradual_pruning import Pruning, masked, prune_gradually
 from refcompress.mlp.network import MLP, mlp_forward
-from refcompress.mlp.training import Objective, train
+from refcompress.mlp.training import Objective
 from refcompress.pruning.keep_count import keep_count
-from refcompress.pruning.schedule import cubic_sparsity
 from refcompress.pruning.scores import global_masks
 from refcompress.quantized_model import QuantizedMLP, nonzeros, quantize_model
 
@@ -43,6 +44,10 @@ class Plan:
     student_share: float = 0.25
     """The share of the training rows that the student sees."""
     label_weight: float = 0.0
+    distillation: str = "mse"
+    """How the outputs of student and teacher are compared: mse or kl."""
+    temperature: float = 4.0
+    """Of the softened outputs, for kl."""
     start_from_teacher: bool = False
     teacher_epochs: int = 40
     student_epochs: int = 150
@@ -50,6 +55,30 @@ class Plan:
     """Pruning steps on the way to the full sparsity."""
     tuning_epochs: int = 20
     """Epochs of fine-tuning after each step, and four times as many after the last."""
+    scores: str = "magnitude"
+    """What a weight is worth: see ``Pruning``."""
+    scope: str = "model"
+    schedule: str = "cubic"
+    structure: tuple[int, int] | None = None
+    """(n, m): n of every m stay; in place of ``sparsity``."""
+
+    @property
+    def pruning(self) -> Pruning:
+        """How the student is pruned."""
+        return Pruning(self.scores, self.scope, self.schedule, self.structure, self.prune_steps, self.tuning_epochs)
+
+    def objective(self, knowledge: Knowledge, labels: Array) -> Objective:
+        """Return what the student is trained on."""
+        return distillation_objective(
+            knowledge, labels, self.label_weight, loss=self.distillation, temperature=self.temperature
+        )
+
+    def kept(self, size: int) -> int:
+        """Return how many of the student's weights stay."""
+        if self.structure is not None:
+            n, m = self.structure
+            return size // m * n
+        return keep_count(size, self.sparsity, counts="pruned") if self.k is None else self.k
 
 
 @dataclass(frozen=True)
@@ -76,31 +105,6 @@ class Compression:
     student: MLP
     pruned: MLP
     quantized: QuantizedMLP
-
-
-def prune_gradually(
-    model: MLP, x: Array, objective: Objective, k: int, *, steps: int, epochs: int, seed: int = 0
-) -> MLP:
-    """Prune to the k largest weights in steps, with fine-tuning after each while the masks are held.
-
-    After step t of T the sparsity is s * (1 - (1 - t / T)^3): much at first, little at the end.
-
-    References
-    ----------
-    Zhu and Gupta, "To prune, or not to prune", section 3, 2017: the cubic schedule. Han et al., "Learning both Weights
-    and Connections for Efficient Neural Networks", section 3, 2015: prune and retrain.
-    """
-    size = sum(w.size for w in model.weights)
-    arguments.integer(k, "k", 0, size)
-    for step in range(1, steps + 1):
-        dropped = (size - k) * cubic_sparsity(step, steps, final=1)
-        masks = global_masks(model.weights, size - int(dropped))
-        model = replace(model, weights=tuple(np.where(m, w, 0.0) for m, w in zip(masks, model.weights, strict=True)))
-        tuning = epochs * (4 if step == steps else 1)
-        model = train(
-            model, x, objective, optimizer=STUDENT_OPTIMIZER, epochs=tuning, seed=seed + step, masks=masks
-        ).model
-    return model
 
 
 def lottery_ticket(start: MLP, trained: MLP, k: int) -> tuple[MLP, tuple[Array, ...]]:
@@ -143,8 +147,7 @@ def lottery_ticket(start: MLP, trained: MLP, k: int) -> tuple[MLP, tuple[Array, 
     if start.sizes != trained.sizes:
         raise ValueError(f"start has sizes {start.sizes}, trained has {trained.sizes}: they must be equal")
     masks = global_masks(trained.weights, k)
-    kept = tuple(np.where(mask, w, w.dtype.type(0)) for mask, w in zip(masks, start.weights, strict=True))
-    return replace(start, weights=kept), masks
+    return masked(start, start.weights, masks), masks
 
 
 def as_float32(model: MLP) -> MLP:
@@ -180,6 +183,7 @@ def compress(
         For a plan that does not fit the data.
     """
     plan = Plan() if plan is None else plan
+    plan.pruning.fits((dataset.x.shape[1], *plan.student_hidden, len(dataset.class_names)))
     training, test = split(dataset, test=plan.test_share, seed=plan.seed)
     tell(f"training the teacher on {len(training.y):,} examples")
     teacher = as_float32(
@@ -191,12 +195,9 @@ def compress(
     tell(f"training the student on {len(few.y):,} examples with the teacher's outputs")
     knowledge, student = distil(teacher, few, plan)
     size = sum(w.size for w in student.weights)
-    k = keep_count(size, plan.sparsity, counts="pruned") if plan.k is None else arguments.integer(plan.k, "k", 0, size)
+    k = arguments.integer(plan.kept(size), "k", 0, size)
     tell(f"pruning to {k:,} of {size:,} weights in {plan.prune_steps} steps")
-    objective = distillation_objective(knowledge, few.y, plan.label_weight)
-    pruned = as_float32(
-        prune_gradually(student, few.x, objective, k, steps=plan.prune_steps, epochs=plan.tuning_epochs, seed=plan.seed)
-    )
+    pruned = as_float32(prune(student, few, plan.objective(knowledge, few.y), k, plan))
     tell(f"quantizing to {plan.bits} bits")
     quantized = quantize_model(pruned, few.x, bits=plan.bits, p=plan.p, activation_bits=plan.activation_bits)
     stages = (
@@ -219,11 +220,18 @@ def distil(teacher: MLP, few: Dataset, plan: Plan) -> tuple[Knowledge, MLP]:
         hidden=plan.student_hidden,
         labels=few.y,
         label_weight=plan.label_weight,
+        loss=plan.distillation,
+        temperature=plan.temperature,
         start=knowledge.start,
         epochs=plan.student_epochs,
         seed=plan.seed,
     ).model
     return knowledge, as_float32(student)
+
+
+def prune(student: MLP, few: Dataset, objective: Objective, k: int, plan: Plan) -> MLP:
+    """Prune a student to k weights on its way, as the plan says."""
+    return prune_gradually(student, few.x, objective, k, optimizer=STUDENT_OPTIMIZER, how=plan.pruning, seed=plan.seed)
 
 
 def measure(name: str, model: Model, test: Dataset, *, sparse: bool = False) -> Stage:

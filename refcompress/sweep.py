@@ -2,16 +2,15 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from refcompress.checkpoints import save_model
-from refcompress.compression import Compression, as_float32, prune_gradually
+from refcompress.compression import Compression, as_float32, prune
 from refcompress.datasets import Dataset, split, subset
 from refcompress.distillation.knowledge import extract_knowledge
-from refcompress.distillation.student import distillation_objective
 from refcompress.pruning.keep_count import keep_count
 from refcompress.quantized_model import quantize_model
 
@@ -59,24 +58,15 @@ def sweep(
     plan = result.plan
     training, test = split(dataset, test=plan.test_share, seed=plan.seed)
     few = subset(training, plan.student_share, seed=plan.seed)
-    objective = distillation_objective(extract_knowledge(result.teacher, few.x), few.y, plan.label_weight)
+    objective = plan.objective(extract_knowledge(result.teacher, few.x), few.y)
     size = sum(w.size for w in result.student.weights)
     points = []
     for sparsity in sparsities:
         tell(f"sweep: {sparsity:.0%} pruned")
         pruned = result.student
         if sparsity:
-            pruned = as_float32(
-                prune_gradually(
-                    result.student,
-                    few.x,
-                    objective,
-                    keep_count(size, sparsity, counts="pruned"),
-                    steps=plan.prune_steps,
-                    epochs=plan.tuning_epochs,
-                    seed=plan.seed,
-                )
-            )
+            kept = keep_count(size, sparsity, counts="pruned")
+            pruned = as_float32(prune(result.student, few, objective, kept, replace(plan, structure=None)))
         for width in bits:
             model = quantize_model(pruned, few.x, bits=width, activation_bits=plan.activation_bits)
             accuracy = float(np.mean(np.argmax(model.accumulate(test.x), axis=1) == test.y))

@@ -13,17 +13,14 @@ from refcompress.checkpoints import load_model, save_model
 from refcompress.compression import (
     Plan,
     compress,
-    distil,
     lottery_ticket,
     measure,
-    prune_gradually,
 )
 from refcompress.datasets import load_digits, split, subset
-from refcompress.distillation.student import STUDENT_OPTIMIZER, distillation_objective
+from refcompress.distillation.student import STUDENT_OPTIMIZER
 from refcompress.mlp.network import initialize
 from refcompress.mlp.training import accuracy, classification, train
 from refcompress.pruning.keep_count import keep_count
-from refcompress.pruning.scores import global_masks
 from refcompress.quantized_model import quantize_model
 from refcompress.sweep import sweep
 
@@ -131,20 +128,6 @@ def test_k_takes_the_place_of_the_sparsity():
     plan = Plan(teacher_epochs=1, student_epochs=1, prune_steps=1, tuning_epochs=1, k=100)
     result = compress(DIGITS, plan)
     assert sum(np.count_nonzero(w) for w in result.pruned.weights) <= 100
-
-
-def test_a_pruned_weight_never_comes_back_in_fine_tuning():
-    plan = Plan(teacher_epochs=2, student_epochs=5)
-    training, _ = split(DIGITS, test=0.2, seed=0)
-    few = subset(training, 0.25, seed=0)
-    teacher = initialize((64, 16, 10), seed=0)
-    knowledge, student = distil(teacher, few, plan)
-    objective = distillation_objective(knowledge)
-    masks = global_masks(student.weights, 500)
-    once = prune_gradually(student, few.x, objective, 500, steps=1, epochs=2)
-    for mask, w in zip(masks, once.weights, strict=True):
-        assert not w[~mask].any()
-        assert not np.signbit(w[~mask]).any()
 
 
 def test_quantizing_the_model_changes_the_outputs_by_no_more_than_the_steps_allow():

@@ -14,7 +14,14 @@ from refcompress.commands.table import table
 if TYPE_CHECKING:
     from refcompress.compression import Compression, Plan, Stage
     from refcompress.datasets import Dataset
+    from refcompress.methods.comparison import Row
     from refcompress.quantization_aware import Comparison
+
+FOOT = """\
+Accuracy on unseen rows: mean ± standard deviation over the seeds {first} to {last}. Bytes: of the arrays, without a
+file's header, the most over the seeds. Difference: from the first method of the part, seed by seed. A method helps or
+harms where the mean difference is beyond what Student's t test leaves to chance (5 %, both sides); all others do not
+help. Of twenty that change nothing, one is expected to be called one or the other."""
 
 SUMMARY = "distil, prune and quantize a model on real data, and report what each step costs and saves"
 
@@ -33,9 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--sparsity", type=float, help="share of the weights to prune, 0 to 1 (default 0.8)")
     amount.add_argument("--k", type=int, help="how many weights to keep, in all matrices together")
+    amount.add_argument("--structure", metavar="N:M", help="keep n of every m inputs of each output (2:4, say)")
+    parser.add_argument("--scores", metavar="SCORE", help="magnitude (default), gradient, damage, wanda or random")
+    parser.add_argument("--scope", metavar="SCOPE", help="compare weights of the whole model (default), tensor, output")
+    parser.add_argument("--schedule", metavar="NAME", help="prune by cubic (default) or linear steps, or one_shot")
     parser.add_argument("--bits", type=int, help="width of a parameter's code (default 8)")
     parser.add_argument("--p", type=int, help="fraction bits of every parameter (default: the most that saturate none)")
     parser.add_argument("--activation-bits", type=int, help="width of an activation's code (default 8)")
+    parser.add_argument("--distillation", metavar="LOSS", help="compare outputs by mse (default) or kl")
+    parser.add_argument("--temperature", metavar="T", type=float, help="of the softened outputs, for kl (default 4)")
     parser.add_argument("--label-weight", type=float, help="share of the labels' loss in the student's (default 0)")
     parser.add_argument("--start-from-teacher", action="store_true", help="begin with the teacher's top-k neurons")
     parser.add_argument("--seed", type=int, help="of the split, the weights and the batches (default 0)")
@@ -46,12 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also train students of the same size with quantized weights, and compare that with quantizing afterwards",
     )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="in place of all this, compare methods at equal bytes over five seeds: what helps, and what does not",
+    )
 
 
 def plan_of(options: argparse.Namespace) -> "Plan":
     """Return the plan that the options describe."""
     from refcompress import arguments
     from refcompress.compression import Plan
+    from refcompress.distillation.objectives import LOSSES
 
     chosen = {
         "teacher_hidden": None if options.teacher is None else tuple(options.teacher),
@@ -63,6 +82,12 @@ def plan_of(options: argparse.Namespace) -> "Plan":
         "activation_bits": options.activation_bits,
         "label_weight": options.label_weight,
         "start_from_teacher": options.start_from_teacher,
+        "distillation": options.distillation,
+        "temperature": options.temperature,
+        "scores": options.scores,
+        "scope": options.scope,
+        "schedule": options.schedule,
+        "structure": None if options.structure is None else _structure(options.structure),
         "seed": options.seed,
     }
     plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
@@ -74,9 +99,23 @@ def plan_of(options: argparse.Namespace) -> "Plan":
     arguments.integer(plan.bits, "bits", 2, 32)
     arguments.integer(plan.activation_bits, "activation_bits", 2, 32)
     arguments.integer(plan.seed, "seed", 0)
+    arguments.choice(plan.distillation, "distillation", LOSSES)
+    arguments.real_number(plan.temperature, "temperature", 0.0, exclusive=True)
+    if options.temperature is not None and plan.distillation != "kl":
+        raise ValueError(f"distillation is {plan.distillation}: a temperature belongs to kl")
+    if options.scope is not None and plan.structure is not None:
+        raise ValueError("scope and structure exclude each other: n of m are chosen from every m inputs")
+    plan.pruning  # noqa: B018 - its settings are checked as it is made
     if plan.k is not None:
         arguments.integer(plan.k, "k", 0)
     return plan
+
+
+def _structure(text: str) -> tuple[int, int]:
+    n, colon, m = text.partition(":")
+    if not (colon and n.isdecimal() and m.isdecimal()):
+        raise ValueError(f"structure is {text!r}: it must be n:m, as in 2:4")
+    return int(n), int(m)
 
 
 def one_thread_each() -> None:
@@ -89,11 +128,12 @@ def run(options: argparse.Namespace) -> int:
     """Compress, and print or write the report."""
     one_thread_each()
     from refcompress.compression import compress
-    from refcompress.datasets import load, load_digits
 
     plan = plan_of(options)
+    if options.compare:
+        return _compare(options, plan)
     out = None if options.out is None else _folder(options.out)
-    dataset = load_digits() if options.data is None else load(options.data, label=options.label, header=options.header)
+    dataset = _data(options)
     result = compress(dataset, plan, tell=_tell)
     if out is not None:
         _write(out, result)
@@ -106,6 +146,51 @@ def run(options: argparse.Namespace) -> int:
     if rows is not None:
         print(f"\n{comparison_table(rows)}")
     return 0
+
+
+def _data(options: argparse.Namespace) -> "Dataset":
+    from refcompress.datasets import load, load_digits
+
+    return load_digits() if options.data is None else load(options.data, label=options.label, header=options.header)
+
+
+def _compare(options: argparse.Namespace, plan: "Plan") -> int:
+    """Print the table of all methods."""
+    from tqdm import tqdm  # type: ignore[import-untyped]  # tqdm has no type hints
+
+    from refcompress.methods.comparison import SEEDS, TRIED, compare_methods, count
+
+    for name in (*TRIED, "out", "quantization_aware"):
+        if getattr(options, name) not in (None, False):
+            raise ValueError(f"--compare goes through all methods: it takes no --{name.replace('_', '-')}")
+    seeds = range(plan.seed, plan.seed + len(SEEDS))
+    with tqdm(total=count(seeds), desc="comparing", unit="method", disable=None) as bar:
+
+        def tell(text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update()
+
+        rows = compare_methods(_data(options), plan, seeds=seeds, tell=tell)
+    if options.json:
+        methods = [{**asdict(row), "differences": row.differences, "verdict": row.verdict} for row in rows]
+        print(json.dumps({"plan": asdict(plan), "seeds": list(seeds), "methods": methods}, indent=2))
+    else:
+        print(method_tables(rows, seeds))
+    return 0
+
+
+def method_tables(rows: "Sequence[Row]", seeds: Sequence[int]) -> str:
+    """Write a table a part, and under them how to read the verdicts."""
+    from refcompress.quantization_aware import mean_and_spread
+
+    parts: dict[str, list[tuple[str, ...]]] = {}
+    for row in rows:
+        accuracy, difference = (mean_and_spread(values) for values in (row.accuracies, row.differences))
+        cells = [row.method, f"{max(row.bytes):,}", f"{accuracy[0]:.3f} ± {accuracy[1]:.3f}"]
+        against = ("", "") if row.verdict is None else (f"{difference[0]:+.3f} ± {difference[1]:.3f}", row.verdict)
+        parts.setdefault(row.part, []).append((*cells, *against))
+    tables = [table((part, "bytes", "accuracy", "difference", "verdict"), cells) for part, cells in parts.items()]
+    return "\n\n".join([*tables, FOOT.format(first=seeds[0], last=seeds[-1])])
 
 
 def _tell(text: str) -> None:

@@ -4,6 +4,7 @@ Legend: s (n, d) features of the student and t (n, c) of the teacher, an example
 the hint loss is divided by; u = 2^-53, gamma_k = k u / (1 - k u). Every loss stands above its gradient.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,9 @@ from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.mlp.losses import divisor
 from refcompress.mlp.precision import common_dtype, is_exact, narrow, numbers, widen
+
+Scaled = tuple[Array, int]
+"""Numbers, and the power of two that they were divided by."""
 
 
 def hint_loss(
@@ -91,7 +95,7 @@ def hint_gradients(
            [-2.]]))
     """
     s, t, w, n, dtype = _projected(student, teacher, projection, reduction)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         _, by_student, by_projection = hint(s, t, w, n)
         return narrow(by_student, dtype), narrow(by_projection, dtype)
 
@@ -137,7 +141,7 @@ def rkd_distance_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     >>> rkd_distance_loss([[0.0], [1.0], [3.0]], [[0.0, 0.0], [2.0, 0.0], [6.0, 0.0]])
     0.0
     """
-    s, t = _related(student, teacher, 2)
+    (s, _), (t, _) = _related(student, teacher, 2)
     return float(distance_relation(s, t)[0])
 
 
@@ -168,8 +172,7 @@ def rkd_distance_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike) -> Arr
     >>> rkd_distance_gradient([[0.0], [1.0], [3.0]], [[0.0], [1.0], [2.0]]).round(3).tolist()
     [[0.056], [-0.083], [0.028]]
     """
-    s, t = _related(student, teacher, 2)
-    return narrow(distance_relation(s, t)[1], arguments.float_array(student, "student").dtype)
+    return _gradient(distance_relation, student, *_related(student, teacher, 2))
 
 
 def distance_relation(s: Array, t: Array) -> tuple[Any, Array]:
@@ -220,7 +223,7 @@ def rkd_angle_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     >>> rkd_angle_loss([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
     0.0
     """
-    s, t = _related(student, teacher, 3)
+    (s, _), (t, _) = _related(student, teacher, 3)
     return float(angle_relation(s, t)[0])
 
 
@@ -251,8 +254,7 @@ def rkd_angle_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike) -> Array:
     >>> rkd_angle_gradient([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]]).tolist()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     """
-    s, t = _related(student, teacher, 3)
-    return narrow(angle_relation(s, t)[1], arguments.float_array(student, "student").dtype)
+    return _gradient(angle_relation, student, *_related(student, teacher, 3))
 
 
 def angle_relation(s: Array, t: Array) -> tuple[Any, Array]:
@@ -276,7 +278,12 @@ def _angles(x: Array) -> tuple[Array, Array, Array]:
 
 
 def _norm(differences: Array) -> Array:
-    return np.asarray(np.sqrt(np.sum(differences * differences, axis=-1)))
+    if differences.dtype == object:
+        return np.asarray(np.sqrt(np.sum(differences * differences, axis=-1)))
+    exponents = np.frexp(np.abs(differences).max(axis=-1, initial=0.0))[1]  # so that no square underflows by scale
+    with np.errstate(under="ignore"):
+        near_one = np.ldexp(differences, -exponents[..., None])
+        return np.asarray(np.ldexp(np.sqrt(np.sum(near_one * near_one, axis=-1)), exponents))
 
 
 def _unit(differences: Array, distances: Array) -> Array:
@@ -316,8 +323,11 @@ def _projected(
     return widen(s, dtype), widen(t, dtype), widen(w, dtype), n, dtype
 
 
-def _related(student: npt.ArrayLike, teacher: npt.ArrayLike, least: int) -> tuple[Array, Array]:
-    """Return s and t of checked arguments, in float64."""
+def _related(student: npt.ArrayLike, teacher: npt.ArrayLike, least: int) -> tuple[Scaled, Scaled]:
+    """Return s and t of checked arguments, in float64, as numbers below 1 and a power of two each.
+
+    No relation depends on the scale, and without it no difference and no square of a large one overflows.
+    """
     s, t = arguments.float_array(student, "student"), arguments.float_array(teacher, "teacher")
     for array, name in ((s, "student"), (t, "teacher")):
         _matrix(array, name)
@@ -325,7 +335,22 @@ def _related(student: npt.ArrayLike, teacher: npt.ArrayLike, least: int) -> tupl
     _same_number(s, t)
     if len(s) < least:
         raise ValueError(f"student has shape {s.shape}: relations need at least {least} examples")
-    return s.astype(np.float64), t.astype(np.float64)
+    return _scaled(s.astype(np.float64)), _scaled(t.astype(np.float64))
+
+
+def _scaled(array: Array) -> Scaled:
+    exponent = int(np.frexp(np.abs(array).max(initial=0.0))[1])
+    with np.errstate(under="ignore"):
+        return np.ldexp(array, -exponent), exponent
+
+
+def _gradient(
+    relation: Callable[[Array, Array], tuple[Any, Array]], student: npt.ArrayLike, s: Scaled, t: Scaled
+) -> Array:
+    """Return the gradient by the student as it was given: dL/d(2^e s) = 2^-e dL/ds."""
+    dtype = arguments.float_array(student, "student").dtype
+    with np.errstate(over="ignore", under="ignore"):
+        return narrow(np.ldexp(relation(s[0], t[0])[1], -s[1]), dtype)
 
 
 def _matrix(array: Array, name: str) -> None:

@@ -61,6 +61,7 @@ def extract_knowledge(teacher: MLP, x: npt.ArrayLike, *, sizes: Sequence[int] | 
     >>> knowledge.outputs.shape, knowledge.start.sizes
     ((4, 3), (4, 2, 3))
     """
+    arguments.instance(teacher, "teacher", MLP)
     outputs = mlp_forward(teacher.weights, teacher.biases, x, activation=teacher.activation)
     features = tuple(hidden_features(teacher, x))
     start = None if sizes is None else _most_important(teacher, outputs, features, sizes)
@@ -74,7 +75,10 @@ def _most_important(teacher: MLP, outputs: Array, features: Sequence[Array], siz
     layer is the least-squares solution of [h, 1] @ [W; b] = outputs: the layers that a shallower student leaves out
     cannot be copied.
     """
-    widths = [arguments.integer(size, f"sizes[{i}]", 1) for i, size in enumerate(sizes)]
+    widths = [
+        arguments.integer(size, f"sizes[{i}]", 1)
+        for i, size in enumerate(arguments.iterated(sizes, "sizes", "a list of widths"))
+    ]
     _check_fit(teacher, widths)
     kept = np.arange(widths[0])
     weights, biases = [], []

@@ -252,3 +252,12 @@ def test_the_inputs_are_not_changed():
 def test_a_bad_argument_is_named(function, given, error, message):
     with pytest.raises(error, match=message):
         function(*given)
+
+
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000, 2.0**-1020])
+def test_relations_and_their_gradients_take_any_scale_that_a_float_has(scale):
+    s, t = np.array([[0.0, 1.0], [2.0, 0.5], [1.0, -1.0]]), np.array([[1.0], [3.0], [4.0]])
+    for loss, gradient in ((rkd_distance_loss, rkd_distance_gradient), (rkd_angle_loss, rkd_angle_gradient)):
+        assert loss(s * scale, t / scale) == loss(s, t)
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(gradient(s * scale, t), gradient(s, t) / scale)

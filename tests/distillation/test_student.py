@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from refcompress.distillation.knowledge import Knowledge, extract_knowledge
-from refcompress.distillation.student import distillation_objective, target_outputs, train_student, train_teacher
+from refcompress.distillation.objectives import distillation_objective, target_outputs
+from refcompress.distillation.student import train_student, train_teacher
 from refcompress.mlp.losses import mse_gradient, mse_loss, softmax_cross_entropy, softmax_cross_entropy_gradient
 from refcompress.mlp.network import initialize
 from refcompress.mlp.training import accuracy
