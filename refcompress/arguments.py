@@ -5,8 +5,9 @@ that the formulas work on, or raises ``ValueError`` (a wrong value) or ``TypeErr
 it must be, what came, and the first offending index.
 """
 
+import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,9 @@ SMALL_FLOATS = frozenset(
 
 # NumPy's own floats; by name, since a float of ml_dtypes, float8_e5m2, has kind "f" too.
 NATIVE_FLOATS = ("float16", "float32", "float64")
+
+LONGEST_TEXT = 200  # characters of a value in an error text
+MOST_ELEMENTS = 2**44  # of 8 bytes: what the addresses of a process reach
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
@@ -43,6 +47,23 @@ def common_float(dtypes: Collection[np.dtype[Any]]) -> np.dtype[Any]:
 def is_integer(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is a signed or unsigned integer of at most 64 bits."""
     return dtype.kind in "iu"
+
+
+def shown(value: Any, write: Callable[[Any], str] = repr) -> str:
+    """Write a value for an error text: not without end, and where it cannot be written, as its type alone.
+
+    Python writes no integer of more than 4,300 digits, and an object may fail in its own ``__repr__``.
+
+    Examples
+    --------
+    >>> shown("half_even"), shown(-(10**5000)), len(shown([0] * 10_000))
+    ("'half_even'", 'a value of type int', 200)
+    """
+    try:
+        text = write(value)
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
 
 
 def place(name: str, index: Sequence[int]) -> str:
@@ -101,11 +122,16 @@ def float_array(value: npt.ArrayLike, name: str) -> Array:
     return wide
 
 
+def _is_empty_list(value: Any, array: Array) -> bool:
+    """Whether an array is float64 only because an empty list says nothing of its dtype."""
+    return array.size == 0 and isinstance(value, list | tuple) and array.dtype == np.float64
+
+
 def integer_array(value: npt.ArrayLike, name: str) -> Array:
     """Return an array of integers of at most 64 bits."""
     array = any_array(value, name)
     if not is_integer(array.dtype):
-        if array.size == 0 and type(value) is not np.ndarray:  # an empty list says nothing of its dtype
+        if _is_empty_list(value, array):
             return array.astype(np.int64)
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold integers")
     return array
@@ -115,7 +141,7 @@ def boolean_array(value: npt.ArrayLike, name: str) -> Array:
     """Return an array of booleans; integers are none."""
     array = any_array(value, name)
     if array.dtype.kind != "b":
-        if array.size == 0 and type(value) is not np.ndarray:  # an empty list says nothing of its dtype
+        if _is_empty_list(value, array):
             return array.astype(np.bool_)
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold booleans")
     return array
@@ -143,9 +169,9 @@ def integer(value: Any, name: str, low: int | None = None, high: int | None = No
         try:
             value = operator.index(value)
         except TypeError:
-            raise TypeError(f"{name} is {value!r} ({type(value).__name__}): it must be an integer") from None
+            raise TypeError(f"{name} is {shown(value)} ({type(value).__name__}): it must be an integer") from None
     if (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"{name} is {value}: it must be {_interval(low, high)}")
+        raise ValueError(f"{name} is {shown(value)}: it must be {_interval(low, high)}")
     return int(value)
 
 
@@ -154,13 +180,20 @@ def real_number(
 ) -> float:
     """Return a finite Python float within [low, high], or strictly inside when exclusive."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} is {value!r} ({type(value).__name__}): it must be a number")
-    number = float(value)
+        raise TypeError(f"{name} is {shown(value)} ({type(value).__name__}): it must be a number")
+    number = _as_float(value)
     below = low is not None and (number <= low if exclusive else number < low)
     above = high is not None and (number >= high if exclusive else number > high)
     if not np.isfinite(number) or below or above:
-        raise ValueError(f"{name} is {value}: it must be {_interval(low, high, exclusive=exclusive)}")
+        raise ValueError(f"{name} is {shown(value, str)}: it must be {_interval(low, high, exclusive=exclusive)}")
     return number
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer past the largest float
+        return math.inf if value > 0 else -math.inf
 
 
 def _interval(low: float | None, high: float | None, *, exclusive: bool = False) -> str:
@@ -176,16 +209,16 @@ def _interval(low: float | None, high: float | None, *, exclusive: bool = False)
 def boolean(value: Any, name: str) -> bool:
     """Return a Python bool; nothing else is taken for one."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is {value!r}: it must be True or False")
+        raise TypeError(f"{name} is {shown(value)}: it must be True or False")
     return bool(value)
 
 
 def choice(value: Any, name: str, allowed: Collection[str]) -> str:
     """Return a word of a setting, or raise with the list of what is allowed."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+        raise TypeError(f"{name} is {shown(value)}: it must be one of {', '.join(allowed)}")
     if value not in allowed:
-        raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+        raise ValueError(f"{name} is {shown(value)}: it must be one of {', '.join(allowed)}")
     return value
 
 
@@ -193,8 +226,30 @@ def axis_number(value: Any, name: str, ndim: int) -> int:
     """Return an axis counted from the front; negative ones count from the back."""
     axis = integer(value, name)
     if not -ndim <= axis < ndim:
-        raise ValueError(f"{name} is {axis}: the array has {ndim} dimension{'s' if ndim != 1 else ''}")
+        raise ValueError(f"{name} is {shown(axis)}: the array has {ndim} dimension{'s' if ndim != 1 else ''}")
     return axis % ndim
+
+
+def iterated(value: Any, name: str, what: str = "a list of arrays") -> Iterator[Any]:
+    """Return an iterator over what must be a list, or anything else that is read one by one; a text is none."""
+    try:
+        if not isinstance(value, str | bytes | bytearray | dict):
+            return iter(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is {shown(value)}: it must be {what}")
+
+
+def instance(value: Any, name: str, *kinds: type) -> None:
+    """Raise ``TypeError`` unless a value is of one of some classes."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} is {shown(value)}: it must be {' or '.join(kind.__name__ for kind in kinds)}")
+
+
+def room(shape: Sequence[int], name: str) -> None:
+    """Raise ``ValueError`` for a shape that no memory holds; one that this memory does not is a ``MemoryError``."""
+    if math.prod(shape) > MOST_ELEMENTS or max(shape, default=0) > MOST_ELEMENTS:
+        raise ValueError(f"{name} is {shown(tuple(shape))}: no array has more than {MOST_ELEMENTS:,} elements")
 
 
 def same_shape(first: Array, second: Array, first_name: str, second_name: str) -> None:

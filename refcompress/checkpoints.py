@@ -6,6 +6,7 @@ are not +0 and their flat indices in the smallest unsigned integer that holds th
 
 import itertools
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     arrays, text = READERS[_ending(path)](Path(path))
     try:
         return _put_together(arrays, json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, MemoryError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} holds no whole model: {what}") from error
 
@@ -118,7 +119,11 @@ def _sparse(w: Array) -> tuple[Array, Array]:
     """Return the entries that are not +0 (-0.0 is one of them) and their flat indices."""
     flat = np.ascontiguousarray(w).reshape(-1)
     indices = np.flatnonzero(flat.view(f"u{flat.dtype.itemsize}"))
-    return flat[indices], indices.astype(np.min_scalar_type(max(flat.size - 1, 0)))
+    return flat[indices], indices.astype(_index_dtype(flat.size))
+
+
+def _index_dtype(size: int) -> np.dtype[Any]:
+    return np.dtype(np.min_scalar_type(max(size - 1, 0)))
 
 
 def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
@@ -129,7 +134,12 @@ def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
     for number, shape in enumerate(itertools.pairwise(sizes)):
         names = [f"weights.{number}.values", f"weights.{number}.indices"]
         if names[0] in arrays:
-            weights.append(restore(arrays[names[0]], arrays[names[1]].astype(np.int64), shape))
+            indices = arrays[names[1]]
+            if indices.dtype != _index_dtype(math.prod(shape)):  # a size that is a lie would take all memory
+                raise ValueError(
+                    f"{names[1]} has dtype {indices.dtype}: not {_index_dtype(math.prod(shape))} for {shape}"
+                )
+            weights.append(restore(arrays[names[0]], indices.astype(np.int64), shape))
         else:
             names = [f"weights.{number}"]
             weights.append(arrays[names[0]])
@@ -182,14 +192,14 @@ def _write_npz(path: Path, arrays: Arrays, text: str) -> None:
 
 
 def _read_npz(path: Path) -> tuple[Arrays, str]:
-    import zipfile
-    import zlib
-
-    with path.open("rb") as file:
+    with path.open("rb") as file:  # a missing file is an OSError that names it
         try:
             with np.load(file, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in content.files}
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError) as error:
+            foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+            if foreign:
+                raise ValueError(f"its member {foreign[0]!r} is no array")
+        except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds for a damaged archive
             raise ValueError(f"{path} is no whole npz file: {error}") from error
     return arrays, arrays.pop(TEXT, np.frombuffer(b"null", np.uint8)).tobytes().decode(errors="replace")
 

@@ -236,6 +236,7 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> tuple[Datase
     >>> len(training.y), len(test.y)
     (1438, 359)
     """
+    arguments.instance(dataset, "dataset", Dataset)
     share = arguments.real_number(test, "test", 0.0, 1.0, exclusive=True)
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     if (counts < FEWEST_OF_A_CLASS).any():
@@ -264,6 +265,7 @@ def subset(dataset: Dataset, fraction: float, *, seed: int = 0) -> Dataset:
     >>> len(quarter.y), np.bincount(quarter.y).tolist()
     (450, [44, 46, 44, 46, 45, 46, 45, 45, 44, 45])
     """
+    arguments.instance(dataset, "dataset", Dataset)
     if arguments.real_number(fraction, "fraction", 0.0, 1.0) == 0:
         raise ValueError(f"fraction is {fraction}: it must be above 0 and at most 1")
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))

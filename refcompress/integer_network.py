@@ -9,6 +9,8 @@ to the bit. The reference evaluator of ONNX adds the zero point before it rounds
 point is even, and ``half_odd`` where it is odd.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -70,7 +72,7 @@ class IntegerLayer:
     rounding: str = "half_up"
 
     def __post_init__(self) -> None:
-        arguments.integer(self.bits, "bits", 2, 16)
+        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, 16))
         low, high = code_range(self.bits, signed=arguments.boolean(self.signed, "signed"))
         w_low, w_high = code_range(self.bits, signed=True)
         weights = arguments.integer_array(self.weights, "weights")
@@ -83,11 +85,14 @@ class IntegerLayer:
             outside = (codes < ends[0]) | (codes > ends[1])
             if outside.any():
                 arguments.refuse_element(name, codes, outside, f"it must be from {ends[0]} to {ends[1]}")
-        arguments.integer(self.input_zero_point, "input_zero_point", low, high)
-        arguments.integer(self.output_zero_point, "output_zero_point", low, high)
-        arguments.integer(self.weight_zero_point, "weight_zero_point", w_low, w_high)
-        arguments.integer(self.multiplier, "multiplier", 2**30, INT32_MAX)
-        arguments.integer(self.shift, "shift", -31, 31)
+        for name, least, most in (
+            ("input_zero_point", low, high),
+            ("output_zero_point", low, high),
+            ("weight_zero_point", w_low, w_high),
+            ("multiplier", 2**30, INT32_MAX),
+            ("shift", -31, 31),
+        ):
+            object.__setattr__(self, name, arguments.integer(getattr(self, name), name, least, most))
         arguments.boolean(self.relu, "relu")
         arguments.choice(self.rounding, "rounding", REQUANTIZE_WORDS)
         object.__setattr__(self, "weights", _frozen(weights))
@@ -240,6 +245,7 @@ def quantize_network(
     >>> quantize_network(model, [[1.0], [-1.0]]).outputs([[1.0], [0.5]]).round(2).tolist()
     [[0.75, -1.0], [0.5, -0.5]]
     """
+    arguments.instance(model, "model", MLP)
     arguments.choice(model.activation, "activation", INTEGER_ACTIVATIONS)
     arguments.choice(factor_dtype, "factor_dtype", FACTOR_DTYPES)
     calibration = arguments.float_array(x, "x").astype(np.float64)
@@ -253,7 +259,8 @@ def quantize_network(
         s_w = _symmetric_scale(w, bits)
         # both scales are float32, so that their product is exact in float64
         bias = affine_quantize(np.asarray(model.biases[number], np.float64), float(s_x) * float(s_w), 0, bits=32)
-        multiplier, shift = quantize_multiplier(_factor(s_x, s_w, s_y, factor_dtype))
+        with _of_the_model():
+            multiplier, shift = quantize_multiplier(_factor(s_x, s_w, s_y, factor_dtype))
         layers.append(
             IntegerLayer(
                 affine_quantize(w, float(s_w), 0, bits=bits, narrow_range=True),
@@ -272,8 +279,19 @@ def quantize_network(
 
 
 def _parameters(values: Array, bits: int, signed: bool) -> tuple[np.float32, int]:
-    scale, zero_point = affine_parameters(values.min(initial=0.0), values.max(initial=0.0), bits=bits, signed=signed)
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    with _of_the_model():
+        scale, zero_point = affine_parameters(low, high, bits=bits, signed=signed)
     return np.float32(scale), int(zero_point)
+
+
+@contextmanager
+def _of_the_model() -> Iterator[None]:
+    """Say of a range or a factor that has no code that it is the model's and that of its x."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"model or x gives numbers that cannot be quantized: {error}") from None
 
 
 def _symmetric_scale(w: Array, bits: int) -> np.float32:

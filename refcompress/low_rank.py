@@ -126,7 +126,7 @@ def share_weights(
     seed : int
         At least 0; matters to a random start alone.
     iterations : int
-        How often the means are taken, at least 1; default 100.
+        How often the means are taken, 1 to 65,536; default 100.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def share_weights(
     clusters = arguments.integer(clusters, "clusters", 1, 65536)
     begin = STARTS[arguments.choice(start, "start", STARTS)]
     seed = arguments.integer(seed, "seed", 0)
-    iterations = arguments.integer(iterations, "iterations", 1)
+    iterations = arguments.integer(iterations, "iterations", 1, 65536)
     flat = array.astype(np.float64).reshape(-1)
     values = np.unique(flat) + 0.0  # the sum of -0.0 and 0.0 is 0.0
     if values.size > clusters:

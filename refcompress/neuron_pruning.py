@@ -54,6 +54,7 @@ def neuron_norms(model: MLP, *, side: str = "outgoing") -> tuple[Array, ...]:
     ((array([2., 0.]),), (array([5., 1.]),))
     """
     arguments.choice(side, "side", SIDES)
+    arguments.instance(model, "model", MLP)
     wide = [w.astype(np.float64) for w in model.weights]
     incoming = [np.linalg.norm(w, axis=0) for w in wide[:-1]]
     outgoing = [np.linalg.norm(w, axis=1) for w in wide[1:]]
@@ -94,6 +95,7 @@ def dead_neurons(model: MLP, x: npt.ArrayLike | None = None) -> tuple[Array, ...
     >>> dead_neurons(model), dead_neurons(model, [[-1.0], [-2.0]])
     ((array([False,  True,  True]),), (array([ True,  True,  True]),))
     """
+    arguments.instance(model, "model", MLP)
     dead = [
         np.asarray((w == 0).all(axis=0) | (after == 0).all(axis=1), np.bool_)
         for w, after in zip(model.weights[:-1], model.weights[1:], strict=True)
@@ -142,6 +144,7 @@ def remove_neurons(model: MLP, keep: Sequence[npt.ArrayLike]) -> MLP:
     >>> smaller.sizes, smaller.biases[1]
     ((1, 1, 1), array([16.]))
     """
+    arguments.instance(model, "model", MLP)
     weights, biases = list(model.weights), list(model.biases)
     masks = _masks(keep, model.sizes[1:-1])
     for i, mask in enumerate(masks):
@@ -189,11 +192,15 @@ def prune_neurons(
     [[-4.0], [3.0]]
     """
     arguments.choice(scope, "scope", ("tensor", "model"))
-    return remove_neurons(model, masks_by_score(neuron_norms(model, side=side), sparsity, scope=scope, ties=ties))
+    masks = masks_by_score(neuron_norms(model, side=side), sparsity, scope=scope, ties=ties)
+    for i, mask in enumerate(masks):
+        if not mask.any():
+            raise ValueError(f"sparsity is {sparsity}: hidden layer {i} keeps nothing, and a layer needs a neuron")
+    return remove_neurons(model, masks)
 
 
 def _masks(keep: Sequence[npt.ArrayLike], widths: Sequence[int]) -> list[Array]:
-    masks = [arguments.any_array(mask, f"keep[{i}]") for i, mask in enumerate(keep)]
+    masks = [arguments.any_array(mask, f"keep[{i}]") for i, mask in enumerate(arguments.iterated(keep, "keep"))]
     if len(masks) != len(widths):
         raise ValueError(f"keep has {len(masks)} masks: the model has {len(widths)} hidden layers")
     for i, (mask, width) in enumerate(zip(masks, widths, strict=True)):

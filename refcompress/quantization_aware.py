@@ -35,6 +35,7 @@ def weight_scales(model: MLP, *, bits: int) -> tuple[Array, ...]:
     >>> weight_scales(MLP([np.array([[-0.5, 1.5]])], [np.zeros(2)]), bits=3)
     (array(0.5, dtype=float32),)
     """
+    arguments.instance(model, "model", MLP)
     ends = (minimal_squared_error(w, bits=bits, symmetric=True) for w in model.weights)
     return tuple(affine_parameters(*pair, bits=bits, symmetric=True)[0] for pair in ends)
 
@@ -117,8 +118,8 @@ def train_quantization_aware(
         raise ValueError(f"x has shape {inputs.shape}: it must be (n, {model.sizes[0]}), one example a row")
     if isinstance(objective, RowObjective) and objective.rows != len(inputs):
         raise ValueError(f"x has {len(inputs)} rows, the objective {objective.rows} rows: they must be equal")
-    arguments.integer(epochs, "epochs", 0)
-    arguments.integer(batch_size, "batch_size", 1)
+    epochs = arguments.integer(epochs, "epochs", 0)
+    batch_size = arguments.integer(batch_size, "batch_size", 1)
     steps = weight_scales(model, bits=bits) if scales is None else tuple(scales)
     if len(steps) != len(model.weights):
         raise ValueError(f"there are {len(steps)} scales: the model has {len(model.weights)} weight matrices")

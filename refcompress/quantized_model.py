@@ -77,7 +77,7 @@ class QuantizedMLP:
 
     def __post_init__(self) -> None:
         arguments.choice(self.activation, "activation", INTEGER_ACTIVATIONS)
-        arguments.integer(self.bits, "bits", 2, 32)
+        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, 32))
         if not len(self.weights) == len(self.biases) == len(self.formats) >= 1:
             raise ValueError(
                 f"there are {len(self.weights)} weights, {len(self.biases)} biases and {len(self.formats)} formats: "
@@ -185,6 +185,10 @@ def quantize_model(
     >>> quantize_model(model, [[1.0]]).outputs([[1.0]])
     array([[ 0.75, -1.  ]])
     """
+    arguments.instance(model, "model", MLP)
+    bits = arguments.integer(bits, "bits", 2, 32)
+    activation_bits = arguments.integer(activation_bits, "activation_bits", 2, 32)
+    p = None if p is None else arguments.integer(p, "p")
     calibration = arguments.float_array(x, "x").astype(np.float64)
     inputs = [calibration, *hidden_features(model, calibration)]
     formats = tuple(_activation_format(values, activation_bits) for values in inputs)

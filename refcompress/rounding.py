@@ -124,9 +124,10 @@ def code_range(bits: int, *, signed: bool, narrow_range: bool = False) -> tuple[
     >>> code_range(8, signed=True), code_range(8, signed=True, narrow_range=True), code_range(8, signed=False)
     ((-128, 127), (-127, 127), (0, 255))
     """
+    bits = int(bits)  # a shift of one of NumPy's small integers would wrap
     if not signed:
         return 0, (1 << bits) - 1
-    return -(1 << (bits - 1)) + narrow_range, (1 << (bits - 1)) - 1
+    return -(1 << (bits - 1)) + int(narrow_range), (1 << (bits - 1)) - 1
 
 
 def saturate(q: Array, low: int, high: int) -> Array:

@@ -15,7 +15,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FORMULAS = ("quantization", "pruning", "mlp")
 WHOLE = ("quantized_model", "checkpoints", "compression", "sweep", "plots", "samples", "datasets", "files")
 TOP = ("audit", "peers", "verify", "commands", "cli", "__main__", "pytest_plugin")
-FRAMEWORKS = {"torch", "jax", "onnx", "onnxruntime", "tensorflow", "sklearn"}
+METHODS = ("gradual_pruning", "neuron_pruning", "layer_hessian", "low_rank", "huffman", "quantization_aware")
+FRAMEWORKS = {"torch", "jax", "onnx", "onnxruntime", "tensorflow", "sklearn", "ai_edge_litert", "flatbuffers"}
 
 # parts of an operation's declaration, which the tests of all operations hold together; and tables of peers, which the
 # tests of their comparison do
@@ -41,14 +42,34 @@ MAY_IMPORT = {
     "integer_network": {"arguments", "rounding", "mlp", "quantization"},
     "quantization_aware": {"arguments", "mlp", "quantization", "datasets"},
     "checkpoints": {"arguments", "files", "mlp", "pruning", "quantized_model"},
-    "compression": {"arguments", *FORMULAS, "distillation", "datasets", "checkpoints", "quantized_model"},
+    "gradual_pruning": {"arguments", "mlp", "pruning"},
+    "compression": {
+        "arguments",
+        *FORMULAS,
+        "distillation",
+        "datasets",
+        "checkpoints",
+        "gradual_pruning",
+        "quantized_model",
+    },
     "sweep": {"datasets", "distillation", "pruning", "checkpoints", "quantized_model", "compression"},
+    "methods": {"arguments", *FORMULAS, "distillation", "datasets", "compression", "quantized_model", *METHODS},
     "samples": {"arguments"},
     "plots": {"compression", "files", "sweep"},
     "audit": {"arguments", "rounding", "quantization", "pruning", "checkpoints"},
     "verify": {"arguments", "files", "rounding", *FORMULAS, "distillation"},
     "peers": {"arguments", "verify"},
-    "commands": {"arguments", *FORMULAS, "distillation", *WHOLE, "quantization_aware", "verify", "audit", "peers"},
+    "commands": {
+        "arguments",
+        *FORMULAS,
+        "distillation",
+        *WHOLE,
+        "quantization_aware",
+        "methods",
+        "verify",
+        "audit",
+        "peers",
+    },
     "cli": {"commands"},
     "__main__": {"cli"},
     "pytest_plugin": {"verify"},

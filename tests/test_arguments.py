@@ -118,3 +118,37 @@ def test_a_tensor_that_refuses_to_become_an_array_is_a_type_error():
 
     with pytest.raises(TypeError, match="x is a Tensor that is no array: needs grad"):
         arguments.real_array(Tensor(), "x")
+
+
+class Unwritable:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+def test_what_cannot_be_written_is_named_by_its_type():
+    assert arguments.shown(-(10**5000)) == "a value of type int"
+    assert arguments.shown(Unwritable()) == "a value of type Unwritable"
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000], ids=["large", "low", "unwritable"])
+def test_an_integer_past_every_float_is_refused_by_name(value):
+    with pytest.raises(ValueError, match=r"lr is .*: it must be finite"):
+        arguments.real_number(value, "lr")
+
+
+@pytest.mark.parametrize("value", [None, 3, "ab", b"ab", {}, np.array(1)])
+def test_what_is_no_list_is_refused_by_name(value):
+    with pytest.raises(TypeError, match=r"batches is .*: it must be a list of arrays"):
+        arguments.iterated(value, "batches")
+
+
+def test_what_is_of_no_allowed_class_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"model is 3: it must be int64 or str"):
+        arguments.instance(3, "model", np.int64, str)
+
+
+def test_a_shape_past_all_memory_is_refused_by_name():
+    arguments.room((0, 2**40), "shape")
+    for shape in ((2**62,), (2**30, 2**30), (0, 2**70)):
+        with pytest.raises(ValueError, match=r"shape is \("):
+            arguments.room(shape, "shape")

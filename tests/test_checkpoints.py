@@ -1,5 +1,6 @@
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -194,4 +195,20 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(struct.pack("<Q", 2**40) + b"{}")
     with pytest.raises(ValueError, match=r"m.safetensors is no whole safetensors file"):
+        load_model(path)
+
+
+def test_a_sparse_file_whose_sizes_are_larger_than_its_indices_reach_is_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, initialize((3, 4, 2), seed=0), sparse=True)
+    rewritten(path, lambda rest, arrays: rest.update(sizes=[2**31, 4, 2]))
+    with pytest.raises(ValueError, match=r"weights.0.indices has dtype uint8: not uint64"):
+        load_model(path)
+
+
+def test_an_archive_with_a_member_that_is_no_array_is_refused(tmp_path):
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("refcompress", b"{}")
+    with pytest.raises(ValueError, match=r"m.npz is no whole npz file: its member 'refcompress' is no array"):
         load_model(path)

@@ -170,7 +170,7 @@ def test_every_type_of_number_is_shared(dtype):
         (lambda: share_weights([1.0], 0), ValueError, "clusters is 0: it must be from 1 to 65536"),
         (lambda: share_weights([1.0], 1, start="density"), ValueError, "start is 'density': it must be one of linear"),
         (lambda: share_weights([1.0], 1, seed=-1), ValueError, "seed is -1: it must be at least 0"),
-        (lambda: share_weights([1.0], 1, iterations=0), ValueError, "iterations is 0: it must be at least 1"),
+        (lambda: share_weights([1.0], 1, iterations=0), ValueError, "iterations is 0: it must be from 1 to 65536"),
         (lambda: share_weights([1.0], 1.0), TypeError, "clusters is 1.0"),
     ],
 )

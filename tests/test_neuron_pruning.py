@@ -104,7 +104,7 @@ def test_those_of_largest_norm_stay(seed, sparsity, side):
 
 def test_over_the_model_the_layers_are_compared_with_each_other():
     model = MLP([np.ones((1, 2)), np.full((2, 2), 9.0), np.ones((2, 1))], [np.zeros(2), np.zeros(2), np.zeros(1)])
-    with pytest.raises(ValueError, match=r"keep\[1\] keeps nothing: a layer needs a neuron"):
+    with pytest.raises(ValueError, match=r"sparsity is 0.5: hidden layer 1 keeps nothing"):
         prune_neurons(model, 0.5, scope="model")
     assert prune_neurons(model, 0.25, scope="model").sizes == (1, 2, 1, 1)
 

@@ -158,3 +158,9 @@ def test_rounding_to_odd_keeps_what_float32_holds():
 def test_a_value_just_above_a_tie_is_rounded_up_in_every_small_float(dtype):
     half = float(ml_dtypes.finfo(dtype).eps) / 2
     assert float(narrow(np.array([1 + half + 2.0**-40]), np.dtype(dtype))[0]) == 1 + 2 * half
+
+
+@pytest.mark.parametrize("bits", [np.uint8(8), np.int8(8), np.array(8, np.uint8)])
+def test_a_width_in_one_of_numpys_integers_is_the_same_width(bits):
+    assert code_range(bits, signed=True, narrow_range=np.True_) == (-127, 127)
+    assert code_range(bits, signed=False) == (0, 255)

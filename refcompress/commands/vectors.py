@@ -136,8 +136,14 @@ def _agreed(operation: "Operation", given: dict[str, Any], header: dict[str, Any
 
     if header.get("operation") != operation.name:
         raise ValueError(f"the file holds vectors of {header.get('operation')}, not of {operation.name}")
-    said = {**resolve(operation, dict(header.get("settings", {}))), **DEFAULTS}
-    said |= {name: value for name, value in header.get("vectors", {}).items() if name in DEFAULTS}
+    settings, numbers = header.get("settings", {}), header.get("vectors", {})
+    if not isinstance(settings, dict) or not isinstance(numbers, dict):
+        raise ValueError("the file has a damaged header: its settings and its vectors must be objects")
+    wrong = next((name for name in DEFAULTS if type(numbers.get(name, 0)) is not int), None)
+    if wrong is not None:
+        raise ValueError(f"the file has a damaged header: {wrong} is {numbers[wrong]!r}, which is no integer")
+    said = {**resolve(operation, settings), **DEFAULTS}
+    said |= {name: value for name, value in numbers.items() if name in DEFAULTS}
     for name, value in given.items():
         if said[name] != value:
             raise ValueError(f"{name} is {word(value)}, and the file was written with {name}={word(said[name])}")

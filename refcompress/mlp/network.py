@@ -119,17 +119,31 @@ def initialize(
     >>> initialize((64, 128, 10)).parameter_count
     9610
     """
-    widths = [arguments.integer(size, f"sizes[{i}]", 1) for i, size in enumerate(sizes)]
+    widths = [arguments.integer(size, f"sizes[{i}]", 1) for i, size in enumerate(_listed_sizes(sizes))]
     if len(widths) < 2:
-        raise ValueError(f"sizes is {tuple(sizes)}: it must hold the inputs' and the outputs' width")
+        raise ValueError(f"sizes is {tuple(widths)}: it must hold the inputs' and the outputs' width")
     arguments.choice(activation, "activation", ACTIVATIONS)
-    target = np.dtype(dtype)
-    if not arguments.is_float(target):
-        raise TypeError(f"dtype is {target}: it must be a float of at most 64 bits")
+    target = _float_dtype(dtype)
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))
     shapes = list(pairwise(widths))
+    for shape in shapes:
+        arguments.room(shape, "sizes")
     weights = tuple(narrow(_random_weights(generator, shape, activation), target) for shape in shapes)
     return MLP(weights, tuple(np.zeros(outputs, target) for _, outputs in shapes), activation)
+
+
+def _listed_sizes(sizes: Any) -> list[Any]:
+    return list(arguments.iterated(sizes, "sizes", "a list of widths"))
+
+
+def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    try:
+        target = np.dtype(dtype)
+    except (TypeError, ValueError):  # NumPy raises either for what is no dtype
+        raise TypeError(f"dtype is {arguments.shown(dtype)}: it must be a float of at most 64 bits") from None
+    if not arguments.is_float(target):
+        raise TypeError(f"dtype is {target}: it must be a float of at most 64 bits")
+    return target
 
 
 def _random_weights(generator: "np.random.Generator", shape: tuple[int, int], activation: str) -> Array:
@@ -281,6 +295,7 @@ def hidden_features(model: MLP, x: npt.ArrayLike) -> list[Array]:
     >>> hidden_features(MLP([np.array([[1.0, -1.0]]), np.ones((2, 1))], [np.zeros(2), np.zeros(1)]), [[5.0]])
     [array([[5., 0.]])]
     """
+    arguments.instance(model, "model", MLP)
     rows = _rows(x, model.sizes[0])
     dtype = common_dtype(*model.weights, *model.biases, rows)
     _check_activation(model.activation, dtype)
@@ -368,6 +383,4 @@ def _layers(weights: Arrays, biases: Arrays) -> tuple[list[Array], list[Array]]:
 
 
 def _listed(arrays: Any, name: str) -> list[Any]:
-    if isinstance(arrays, str | bytes | dict) or not isinstance(arrays, Iterable):
-        raise TypeError(f"{name} is {arrays!r}: it must be a list of arrays, one a layer")
-    return list(arrays)
+    return list(arguments.iterated(arrays, name, "a list of arrays, one a layer"))

@@ -5,6 +5,7 @@ checks nothing. A mask (size,), true (or 1) where a parameter stays, holds prune
 every moment: otherwise the momentum from before the pruning would bring them back.
 """
 
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -170,5 +171,8 @@ def _number(value: Any, name: str, high: int | None) -> float | Fraction:
     if not isinstance(value, Fraction):
         return arguments.real_number(value, name, 0, high)
     if value < 0 or (high is not None and value > high):
-        raise ValueError(f"{name} is {value}: it must be {'at least 0' if high is None else f'from 0 to {high}'}")
+        range_ = "at least 0" if high is None else f"from 0 to {high}"
+        raise ValueError(f"{name} is {arguments.shown(value, str)}: it must be {range_}")
+    if value > sys.float_info.max:
+        raise ValueError(f"{name} is {arguments.shown(value, str)}: it must be within float64")
     return value

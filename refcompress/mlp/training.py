@@ -452,6 +452,7 @@ def accuracy(model: MLP, x: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     >>> accuracy(MLP([np.eye(2)], [np.zeros(2)]), [[1.0, 0.0], [2.0, 3.0]], [0, 0])
     0.5
     """
+    arguments.instance(model, "model", MLP)
     classes = arguments.integer_array(labels, "labels")
     outputs = mlp_forward(model.weights, model.biases, x, activation=model.activation)
     if classes.shape != outputs.shape[:1] or not classes.size:

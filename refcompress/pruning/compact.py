@@ -115,7 +115,7 @@ def n_m_expand(values: npt.ArrayLike, indices: npt.ArrayLike, *, n: int = 2, m: 
     """
     kept, places = arguments.real_array(values, "values"), arguments.integer_array(indices, "indices")
     n, m = _n_m(n, m)
-    arguments.integer(n, "n", 1, m)
+    n = arguments.integer(n, "n", 1, m)
     arguments.same_shape(places, kept, "indices", "values")
     if kept.ndim == 0 or kept.shape[-1] % n:
         raise ValueError(f"values has shape {kept.shape}: its last length must be a multiple of n = {n}")

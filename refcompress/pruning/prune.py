@@ -134,9 +134,10 @@ def _one_dimensional(array: Array, name: str) -> None:
 
 
 def _lengths(shape: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(shape, str) or not np.iterable(shape):
-        raise TypeError(f"shape is {shape!r}: it must be a sequence of integers")
-    return tuple(arguments.integer(length, f"shape[{i}]", 0) for i, length in enumerate(shape))
+    lengths = arguments.iterated(shape, "shape", "a sequence of integers")
+    dims = tuple(arguments.integer(length, f"shape[{i}]", 0) for i, length in enumerate(lengths))
+    arguments.room(dims, "shape")
+    return dims
 
 
 def _refuse_repeated(places: Array, size: int) -> None:

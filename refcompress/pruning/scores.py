@@ -235,7 +235,7 @@ def global_masks(weights: Sequence[npt.ArrayLike], k: int, *, ties: str = "lowes
     >>> [mask.tolist() for mask in global_masks([np.array([[10.0, 9.0]]), np.array([[1.0, 2.0]])], 2)]
     [[[True, True]], [[False, False]]]
     """
-    arrays = [arguments.float_array(w, f"weights[{i}]") for i, w in enumerate(weights)]
+    arrays = [arguments.float_array(w, f"weights[{i}]") for i, w in enumerate(arguments.iterated(weights, "weights"))]
     for i, array in enumerate(arrays):
         arguments.not_nan(array, f"weights[{i}]", "ranked")
     mask = top_k_mask(np.concatenate([np.empty(0), *(a.astype(np.float64).reshape(-1) for a in arrays)]), k, ties=ties)
@@ -307,7 +307,7 @@ def masks_by_score(
     >>> masks_by_score([[[1.0, 6.0], [2.0, 5.0]]], 0.5, scope="output")[0].astype(int).tolist()
     [[0, 1], [1, 0]]
     """
-    arrays = [arguments.float_array(s, f"scores[{i}]") for i, s in enumerate(scores)]
+    arrays = [arguments.float_array(s, f"scores[{i}]") for i, s in enumerate(arguments.iterated(scores, "scores"))]
     for i, array in enumerate(arrays):
         arguments.not_nan(array, f"scores[{i}]", "ranked")
         _refuse_negative(array, f"scores[{i}]", "a score is at least 0")

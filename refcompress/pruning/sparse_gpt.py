@@ -93,7 +93,7 @@ def sparse_gpt(
     array([[0. ],
            [3.5]])
     """
-    arguments.integer(mask_block, "mask_block", 1)
+    mask_block = arguments.integer(mask_block, "mask_block", 1)
     keep_count(0, sparsity)  # the sparsity is checked before the work begins
 
     def choose(start: int, costs: Array) -> Array:
@@ -140,8 +140,8 @@ def sparse_gpt_n_m(
     >>> sparse_gpt_n_m([[1.0], [3.0]], [[2.0, 1.0], [1.0, 2.0]], n=1, m=2, damping=0.0)[1].ravel()
     array([False,  True])
     """
-    arguments.integer(m, "m", 1)
-    arguments.integer(n, "n", 0, m)
+    m = arguments.integer(m, "m", 1)
+    n = arguments.integer(n, "n", 0, m)
     inputs = len(_layer(w))
     if inputs % m:
         raise ValueError(f"w has {inputs} inputs: it must be a multiple of m = {m}")

@@ -61,7 +61,7 @@ class Convention:
 
     def __post_init__(self) -> None:
         """Check all but the axis, which needs an array."""
-        arguments.integer(self.bits, "bits", 2, 32)
+        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, 32))
         arguments.boolean(self.signed, "signed")
         arguments.boolean(self.narrow_range, "narrow_range")
         arguments.choice(self.rounding, "rounding", ROUNDING)
@@ -233,7 +233,7 @@ def _clipped(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention)
     """Return the saturated codes of a piece, and which of them are none (None where all are)."""
     q = unclipped(x, s, z, dtype, by)
     np.clip(q, *by.ends, out=q)
-    return q, np.isnan(q) if np.isnan(q.sum()) else None
+    return q, np.isnan(q) if np.isnan(q.max(initial=by.ends[0])) else None
 
 
 def _wrapped(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention) -> tuple[Array, Array | None]:
@@ -352,9 +352,19 @@ def dequantize_by(
     z = channels.checked_zero_point(zero_point, shape, *CODES)
     s, z = (channels.expanded(v, codes.shape, axis, block_size) for v in (s, z))
     values, flat = np.empty(codes.size, target), codes.reshape(-1)
+    # such q, z and q - z are floats as they stand, so that the product is the only rounding
+    direct = (
+        codes.dtype.itemsize <= 2 and s.dtype == target and target.itemsize >= 4 and bool((np.abs(z) < 2**23).all())
+    )
     with np.errstate(over="ignore", under="ignore"):
-        for where, shape, (step, zero) in channels.pieces(runs, s, z):
-            values[where].reshape(shape)[...] = times_scale(flat[where].reshape(shape) - zero, step, target)
+        for where, shape, (step, zero) in channels.pieces(runs, s, z.astype(target) if direct else z):
+            piece, value = flat[where].reshape(shape), values[where].reshape(shape)
+            if direct:
+                np.copyto(value, piece)
+                value -= zero
+                value *= step
+            else:
+                value[...] = times_scale(piece - zero, step, target)
     return values.reshape(codes.shape)
 
 

@@ -82,7 +82,7 @@ def affine_parameters(
     [[1.0, 2.0], [0, 0]]
     """
     low, high = _range(x_min, x_max)
-    arguments.integer(bits, "bits", 2, 32)
+    bits = arguments.integer(bits, "bits", 2, 32)
     for value, name in ((signed, "signed"), (symmetric, "symmetric"), (narrow_range, "narrow_range")):
         arguments.boolean(value, name)
     arguments.choice(arithmetic, "arithmetic", ARITHMETIC)

@@ -7,6 +7,7 @@ once, where the scale is computed.
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from refcompress.quantization.affine_parameters import affine_parameters
 from refcompress.quantization.fake_quantize import fake_quantize
 
 Range = tuple[Array, Array]
+
+MOST_STEPS = 65_536
 
 
 def min_max(batches: Iterable[npt.ArrayLike], *, axis: int | None = None) -> Range:
@@ -51,7 +54,7 @@ def min_max(batches: Iterable[npt.ArrayLike], *, axis: int | None = None) -> Ran
     (array(-2.), array(3.))
     """
     seen: Range | None = None
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(arguments.iterated(batches, "batches")):
         own = _ends(observed(batch, f"batches[{number}]"), axis)
         if own is not None and seen is not None:
             _same_channels(own, seen, f"batches[{number}]")
@@ -107,6 +110,7 @@ def moving_average(
     own = _ends(observed(batch, "batch"), axis)
     if own is None or state is None:
         return own if state is None else state
+    state = _checked_state(state)
     _same_channels(own, state, "batch")
     low, high = (np.asarray(end + share * (m - end)) for m, end in zip(state, own, strict=True))
     return low, np.asarray(np.maximum(low, high))  # a rounding must not swap two ends that lie side by side
@@ -182,7 +186,7 @@ def minimal_squared_error(
     bits, signed, symmetric, narrow_range
         As for ``affine_parameters``.
     steps : int
-        n, at least 1; default 100.
+        n, 1 to 65,536; default 100.
 
     Returns
     -------
@@ -208,7 +212,7 @@ def minimal_squared_error(
     """
     array = _some(arguments.float_array(x, "x"), "x")
     values = observed(array, "x")
-    n = arguments.integer(steps, "steps", 1)
+    n = arguments.integer(steps, "steps", 1, MOST_STEPS)
     codes = {"bits": bits, "signed": signed, "narrow_range": narrow_range}
     unit = -np.frexp(np.abs(values).max())[1]  # so that no square overflows, nor underflows by the scale of x alone
 
@@ -256,6 +260,15 @@ def _ends(values: Array, axis: int | None) -> Range | None:
         own = arguments.axis_number(axis, "axis", values.ndim)
         others = tuple(i for i in range(values.ndim) if i != own)
     return (values.min(axis=others), values.max(axis=others)) if values.size else None
+
+
+def _checked_state(state: Any) -> Range:
+    ends = list(arguments.iterated(state, "state", "(x_min, x_max)"))
+    if len(ends) != 2:
+        raise ValueError(f"state holds {len(ends)} arrays: it must be (x_min, x_max)")
+    low, high = (observed(end, f"state[{i}]") for i, end in enumerate(ends))
+    arguments.same_shape(low, high, "state[0]", "state[1]")
+    return low, high
 
 
 def _same_channels(own: Range, seen: Range, name: str) -> None:

@@ -23,12 +23,12 @@ def arrange(shape: tuple[int, ...], axis: int | None, block_size: int | None) ->
     """Return how an array falls into runs with one scale, as (outer, channels, inner), and the scales' own shape."""
     if axis is None:
         if block_size is not None:
-            raise ValueError(f"block_size is {block_size}: blocks need an axis along which they lie")
+            raise ValueError(f"block_size is {arguments.shown(block_size)}: blocks need an axis along which they lie")
         return (1, 1, math.prod(shape)), ()
     axis = arguments.axis_number(axis, "axis", len(shape))
     if block_size is None:
         return (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])), (shape[axis],)
-    arguments.integer(block_size, "block_size", 1)
+    block_size = arguments.integer(block_size, "block_size", 1)
     blocks = (*shape[:axis], -(-shape[axis] // block_size), *shape[axis + 1 :])
     return (1, math.prod(shape), 1), blocks
 

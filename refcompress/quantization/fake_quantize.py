@@ -213,7 +213,8 @@ def lsq_scale_gradient(
     with np.errstate(over="ignore", under="ignore"):
         quotient = array.astype(np.float64) / step
     slope = np.where(quotient <= low, low, np.where(quotient >= high, high, np.rint(quotient) - quotient))
-    g = 1 / math.sqrt(array.size * high) if gradient_scale and array.size else 1.0
+    scaled = arguments.boolean(gradient_scale, "gradient_scale")
+    g = 1 / math.sqrt(array.size * high) if scaled and array.size else 1.0
     return g * float(np.sum(slope * gradient.astype(np.float64)))
 
 

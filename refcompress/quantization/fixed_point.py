@@ -181,7 +181,7 @@ def _exact_product(x: Array, p: int, out: Array) -> Array:
     if x.dtype.itemsize < 4:
         x = x.astype(out.dtype)
     if -1022 <= p <= 1023:
-        np.multiply(x, math.ldexp(1.0, p), out=out)
+        np.multiply(x, math.ldexp(1.0, p), out=out, dtype=out.dtype)  # else float32 times a number is float32
     else:
         np.ldexp(x.astype(np.float64), p, out=out)
     if p < 0 and (x.dtype.itemsize == 8 or p < -800):

@@ -99,14 +99,15 @@ def gptq_quantize(
     >>> gptq_quantize([[2.5], [2.25]], h, 1.0, 0, damping=0.0).ravel()
     array([2, 3], dtype=int8)
     """
-    by = Convention(bits, signed, narrow_range=narrow_range, axis=1 if np.ndim(scale) else None)
+    axis = 1 if arguments.any_array(scale, "scale").ndim else None
+    by = Convention(bits, signed, narrow_range=narrow_range, axis=axis)
     array = arguments.float_array(w, "w")
     arguments.finite(array, "w", "quantized")
     if array.ndim != 2:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     h = checked_hessian(hessian, len(array))
     damping = arguments.real_number(damping, "damping", 0)
-    arguments.integer(lazy_batch, "lazy_batch", 1)
+    lazy_batch = arguments.integer(lazy_batch, "lazy_batch", 1)
     arguments.boolean(guarded, "guarded")
     _, s, z, dtype = prepared(array, scale, zero_point, by)
     grid, target = _Grid(s, z, dtype, by), code_dtype(by.bits, signed=by.signed)

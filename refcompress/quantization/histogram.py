@@ -9,6 +9,8 @@ from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.quantization.calibration import Range, observed
 
+MOST_BINS = 2**24
+
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
@@ -39,14 +41,14 @@ def empty_histogram(bins: int = 2048) -> Histogram:
     Raises
     ------
     ValueError
-        For a number of bins that is no power of two, or below 2.
+        For a number of bins that is no power of two, below 2 or above 2^24.
 
     Examples
     --------
     >>> empty_histogram(8).counts
     array([0, 0, 0, 0, 0, 0, 0, 0])
     """
-    arguments.integer(bins, "bins", 2)
+    bins = arguments.integer(bins, "bins", 2, MOST_BINS)
     if bins & (bins - 1):
         raise ValueError(f"bins is {bins}: it must be a power of two, so that bins can be merged two by two")
     return Histogram(np.zeros(bins, np.int64))
@@ -68,6 +70,7 @@ def observe(histogram: Histogram, batch: npt.ArrayLike) -> Histogram:
     >>> seen.counts, seen.exponent, seen.total
     (array([1, 1, 0, 1]), 0, 3)
     """
+    arguments.instance(histogram, "histogram", Histogram)
     values = observed(batch, "batch")
     if not values.size:
         return histogram
@@ -129,6 +132,7 @@ def entropy(histogram: Histogram, *, bits: int = 8, signed: bool = True) -> Rang
     [-1.0, 1.0]
     """
     levels = 1 << (arguments.integer(bits, "bits", 2, 16) - arguments.boolean(signed, "signed"))
+    arguments.instance(histogram, "histogram", Histogram)
     if not histogram.total:
         raise ValueError("histogram holds no value: a range needs at least one")
     counts = histogram.counts

@@ -317,7 +317,8 @@ def nvfp4_dequantize(elements: npt.ArrayLike, scales: npt.ArrayLike, tensor_scal
     array([1344., 1344.], dtype=float32)
     """
     blocks, axis = blocks_of(arguments.float_array(elements, "elements"), "elements", axis, NVFP4_BLOCK)
-    steps = scales_of(scales, "scales", blocks, axis) * _tensor_scale(tensor_scale)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a signalling nan
+        steps = scales_of(scales, "scales", blocks, axis) * _tensor_scale(tensor_scale)
     return joined(_product(blocks, steps), axis)
 
 

@@ -136,6 +136,6 @@ def nf4_dequantize(codes: npt.ArrayLike, scales: npt.ArrayLike, *, block_size: i
     if outside.any():
         arguments.refuse_element("codes", array, outside, "a code is from 0 to 15")
     blocks, axis = blocks_of(array, "codes", axis, arguments.integer(block_size, "block_size", 1))
-    steps = scales_of(scales, "scales", blocks, axis).astype(np.float32)[..., None]
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # 0 times infinity
+        steps = scales_of(scales, "scales", blocks, axis).astype(np.float32)[..., None]
         return joined(NF4[blocks.astype(np.int64)] * steps, axis)

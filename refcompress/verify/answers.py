@@ -130,7 +130,12 @@ def from_npz(path: Path, op: Operation) -> Iterator[Reply]:
         members: dict[int, list[str]] = {}
         for key in file.files:
             number, _, rest = key.partition("/")
-            if number.isdecimal() and (not rest or rest.split("/")[0] == "result"):
+            if (
+                number.isascii()
+                and number.isdecimal()
+                and len(number) <= 10
+                and (not rest or rest.split("/")[0] == "result")
+            ):
                 others = members.setdefault(int(number), [])
                 if others and min(key.count("/"), others[0].count("/")) < 2:
                     raise DamagedError(f"member {key} is another answer to case {number}")
@@ -144,7 +149,7 @@ def from_npz(path: Path, op: Operation) -> Iterator[Reply]:
             )
 
 
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError)
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
 
 
 @contextlib.contextmanager
@@ -160,20 +165,31 @@ def _npz(path: Path) -> Iterator[Any]:
             yield file
 
 
-def _npz_answer(file: Any, every: set[str], keys: list[str], names: list[str], vector: Vector) -> Answer:
+def _member(file: Any, key: str) -> Array:
+    """Read a member; for what is damaged, raise ValueError with a verb phrase."""
     try:
-        for name, value in zip(names, vector.args, strict=True):
-            key = f"{vector.number}/{name}"
-            if isinstance(value, np.ndarray) and key in every and file[key].tobytes() != value.tobytes():
-                raise ValueError(OTHER)
-        if keys[0].count("/") < 2:
-            return Answer(_own_dtype(file[keys[0]], vector.expected))
-        result: list[Any] = []
-        for key in keys:
-            indices = [int(word) for word in key.split("/")[2:]]
-            _place(result, indices, _own_dtype(file[key], _at(vector.expected, indices)))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        array = file[key]
+    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds for a damaged archive
         raise ValueError(f"cannot be read: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError("cannot be read: it is no array")
+    return array
+
+
+def _npz_answer(file: Any, every: set[str], keys: list[str], names: list[str], vector: Vector) -> Answer:
+    for name, value in zip(names, vector.args, strict=True):
+        key = f"{vector.number}/{name}"
+        if isinstance(value, np.ndarray) and key in every and _member(file, key).tobytes() != value.tobytes():
+            raise ValueError(OTHER)
+    if keys[0].count("/") < 2:
+        return Answer(_own_dtype(_member(file, keys[0]), vector.expected))
+    result: list[Any] = []
+    for key in keys:
+        words = key.split("/")[2:]
+        if not all(word.isascii() and word.isdecimal() and len(word) <= 4 for word in words):
+            raise ValueError(f"has the member {key[:60]!r}, which is no place in a list")
+        indices = [int(word) for word in words]
+        _place(result, indices, _own_dtype(_member(file, key), _at(vector.expected, indices)))
     return Answer(result)
 
 
@@ -237,12 +253,17 @@ def _first(items: Iterable[Any], count: int) -> Iterator[Any]:
 
 def _npz_header(path: Path) -> dict[str, Any] | None:
     with _npz(path) as file:
-        return _as_header(str(file["header"])) if "header" in file.files else None
+        if "header" not in file.files:
+            return None
+        try:
+            return _as_header(str(_member(file, "header")))
+        except ValueError as error:
+            raise DamagedError(f"{path}: member header {error}") from None
 
 
 def _as_header(text: str) -> dict[str, Any] | None:
     try:
         message = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) and "protocol" in message and "id" not in message else None

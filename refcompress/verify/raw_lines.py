@@ -92,9 +92,9 @@ def _elements(array: Array) -> str:
 
 def read_id(text: str) -> tuple[int, str]:
     """Return the number of the case that a line answers, and the line's id."""
-    first = text.split(None, 1)[0]
+    first = next(iter(text.split(None, 1)), "")
     word = first.lower()
-    if len(word.lstrip("0")) > 16 or not _is_hexadecimal(word):
+    if not word or len(word.lstrip("0")) > 16 or not _is_hexadecimal(word):
         raise ValueError(f"begins with {first[:40]!r}: it must begin with the id of a case, 16 hexadecimal digits")
     return int(word, 16) & 0xFFFFFFFF, word.lstrip("0").zfill(16)
 

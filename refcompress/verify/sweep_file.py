@@ -34,7 +34,9 @@ class SweepFile:
             identity, blocks = held["sweep"], held["blocks"]
             self.done = {int(block): _found(found) for block, found in blocks.items()}
             self.coarse = bool(held["coarse"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if not isinstance(identity, dict):
+                raise TypeError(f"sweep is {identity!r}")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"{self.path} is no file of a sweep: {type(error).__name__}: {error}") from None
         differing = [
             f"{name} is {_shown(identity.get(name))} there and {_shown(self.identity.get(name))} here"
@@ -61,6 +63,15 @@ class SweepFile:
 
 
 def _found(held: dict[str, Any]) -> Found:
+    for name in ("accepted", "nan", "infinite", "outside", "changed"):
+        if type(held[name]) is not int:
+            raise TypeError(f"{name} is {held[name]!r}")
+    for first, last, count in held["intervals"]:
+        if not {type(first), type(last), type(count)} <= {int}:
+            raise TypeError(f"an interval is {[first, last, count]!r}")
+    for first, last, why in held["silent"]:
+        if (type(first), type(last), type(why)) != (int, int, str):
+            raise TypeError(f"a silence is {[first, last, why]!r}")
     lists = {"intervals": tuple(map(tuple, held["intervals"])), "silent": tuple(map(tuple, held["silent"]))}
     example = held["example"]
     return Found(**{**held, **lists, "example": None if example is None else tuple(example)})

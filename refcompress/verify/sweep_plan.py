@@ -80,7 +80,7 @@ def read_input(declared: Input, text: str) -> Any:
         if whole:
             return int(text)
         return float.fromhex(text) if "0x" in text.lower() else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a hexadecimal number past every float
         what = "an integer" if whole else "a number"
         raise ValueError(f"{declared.name} is {text!r}: it must be {what} ({declared.text})") from None
 

@@ -130,6 +130,8 @@ def _dtype(name: Any) -> np.dtype[Any]:
         raise TypeError(f"dtype is {name!r}: it must be a word such as float32")
     try:
         dtype = float_dtype(name)
+    except SyntaxError:  # NumPy parses some words as Python
+        raise ValueError(f"dtype is {name[:40]!r}: it must be a word such as float32") from None
     except TypeError:
         import ml_dtypes
 

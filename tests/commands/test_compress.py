@@ -10,7 +10,7 @@ from refcompress.cli import main
 from refcompress.compression import Plan
 
 QUICK = Plan(
-    teacher_hidden=(12,), student_hidden=(6,), teacher_epochs=2, student_epochs=2, prune_steps=1, tuning_epochs=1
+    teacher_hidden=(12,), student_hidden=(6,), teacher_epochs=2, student_epochs=2, prune_steps=2, tuning_epochs=1
 )
 
 
@@ -18,6 +18,7 @@ QUICK = Plan(
 def quick(monkeypatch):
     """Make the default plan a quick one: what is tested here is the command."""
     import refcompress.compression
+    import refcompress.methods.comparison  # before there is another Plan
 
     def plan(**chosen):
         from dataclasses import replace
@@ -73,6 +74,56 @@ def test_json_holds_the_accuracies_of_quantization_aware_training_seed_by_seed(q
     assert all(len(row[name]) == 2 for row in rows for name in ("floats", "after", "aware"))
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "value"),
+    [
+        (["--distillation", "kl", "--temperature", "2"], "temperature", 2.0),
+        (["--distillation", "kl"], "distillation", "kl"),
+        (["--scores", "wanda"], "scores", "wanda"),
+        (["--scope", "output"], "scope", "output"),
+        (["--schedule", "one_shot"], "schedule", "one_shot"),
+        (["--structure", "1:2"], "structure", [1, 2]),
+    ],
+)
+def test_each_option_reaches_the_plan_and_makes_another_model(quick, capsys, options, name, value):
+    assert main(["compress", "--json", "--student", "8"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert main(["compress", "--json", "--student", "8", *options]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["plan"][name] == value
+    assert report["stages"][2:] != plain["stages"][2:]
+
+
+def test_a_structure_leaves_n_of_m(quick, capsys):
+    assert main(["compress", "--json", "--student", "8", "--structure", "1:4"]) == 0
+    pruned = json.loads(capsys.readouterr().out)["stages"][2]
+    assert pruned["multiply_adds"] == (64 * 8 + 8 * 10) // 4
+
+
+def test_compare_prints_a_table_a_part_and_how_to_read_it(quick, capsys):
+    from refcompress.methods.comparison import PARTS
+
+    assert main(["compress", "--compare", "--student", "8"]) == 0
+    *tables, foot = capsys.readouterr().out.split("\n\n")
+    assert len(tables) == len(PARTS)
+    for text, (part, methods) in zip(tables, PARTS.items(), strict=True):
+        head, first, *others = text.splitlines()
+        assert head.startswith(part)
+        assert head.split()[-4:] == ["bytes", "accuracy", "difference", "verdict"]
+        assert [line.split("  ")[0] for line in (first, *others)] == list(methods)
+        assert all(line.endswith(("helps", "harms", "does not help")) for line in others)
+    assert "Student's t test" in foot
+    assert "seeds 0 to 4" in foot
+
+
+def test_compare_as_json_has_every_accuracy_and_verdict(quick, capsys):
+    assert main(["compress", "--compare", "--json", "--student", "8", "--seed", "3"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["seeds"] == [3, 4, 5, 6, 7]
+    assert {len(row["accuracies"]) for row in report["methods"]} == {5}
+    assert {row["verdict"] for row in report["methods"]} <= {None, "helps", "harms", "does not help"}
+
+
 def test_out_gets_the_models_the_report_and_a_picture(quick, capsys, tmp_path, monkeypatch):
     import refcompress.sweep
 
@@ -121,6 +172,20 @@ def test_p_and_k_and_sizes_are_taken(quick, capsys):
         (["--label-weight", "2"], "label_weight is 2.0: it must be from 0.0 to 1.0"),
         (["--data", "nowhere.csv"], "nowhere.csv"),
         (["--bits", "32"], "past int32"),
+        (["--distillation", "l1"], "distillation is 'l1': it must be one of mse, kl"),
+        (["--distillation", "kl", "--temperature", "0"], "temperature is 0.0: it must be above 0"),
+        (["--temperature", "2"], "distillation is mse: a temperature belongs to kl"),
+        (["--scores", "size"], "scores is 'size': it must be one of magnitude, random, gradient, damage, wanda"),
+        (["--scope", "row"], "scope is 'row': it must be one of tensor, output, model"),
+        (["--schedule", "fast"], "schedule is 'fast': it must be one of cubic, linear, one_shot"),
+        (["--structure", "2-4"], "structure is '2-4': it must be n:m, as in 2:4"),
+        (["--structure", "5:4"], "n is 5: it must be from 0 to 4"),
+        (["--structure", "2:4"], "structure is 2:4: layer 1 has 6 inputs, no multiple of 4"),
+        (["--structure", "2:4", "--scope", "tensor"], "scope and structure exclude each other"),
+        (["--structure", "2:4", "--k", "3"], "not allowed with argument"),
+        (["--compare", "--out", "x"], "--compare goes through all methods: it takes no --out"),
+        (["--compare", "--scores", "random"], "--compare goes through all methods: it takes no --scores"),
+        (["--compare", "--quantization-aware"], "it takes no --quantization-aware"),
         (["--sparsity", "x"], "argument --sparsity: invalid float value: 'x'"),
         (["--sparsity", "0.5", "--k", "3"], "not allowed with argument"),
     ],

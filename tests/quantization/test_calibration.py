@@ -202,7 +202,7 @@ def test_inputs_of_any_layout_are_read_and_left_as_they_are(way):
         (lambda: percentile([1.0], upper=101), ValueError, "upper is 101: it must be from 0 to 100"),
         (lambda: minimal_squared_error([]), ValueError, "x is empty"),
         (lambda: minimal_squared_error([0.0, np.inf]), ValueError, r"x\[1\] is inf"),
-        (lambda: minimal_squared_error([1.0], steps=0), ValueError, "steps is 0: it must be at least 1"),
+        (lambda: minimal_squared_error([1.0], steps=0), ValueError, "steps is 0: it must be from 1 to 65536"),
         (lambda: minimal_squared_error([1.0], bits=1), ValueError, "bits is 1"),
     ],
 )

@@ -412,3 +412,13 @@ def test_every_combination_of_settings_gives_codes_of_the_smallest_dtype():
         codes = quantize([1e10, -1e10], 0, bits=bits, signed=signed, narrow_range=narrow)
         assert (int(codes[1]), int(codes[0])) == limits(bits, signed, narrow)
         assert codes.dtype.itemsize * 8 >= bits > codes.dtype.itemsize * 4 or bits <= 8
+
+
+@pytest.mark.parametrize("rounding", WORDS)
+def test_a_product_outside_float32_is_exact_for_float32_inputs(rounding):
+    values = [0.0, -0.0, 2.0**-149, -(2.0**-140), 1e-30, -1e-30, 1.5, -2.5, 3e38, -3e38]
+    x = np.array(values, np.float32)
+    for p in (-300, -149, -127, -126, 127, 128, 129, 132, 140, 149, 300):
+        for overflow in ("saturate", "wrap"):
+            expected = [quantized(v, p, bits=8, rounding=rounding, overflow=overflow) for v in x.tolist()]
+            assert quantize(x, p, bits=8, rounding=rounding, overflow=overflow).tolist() == expected

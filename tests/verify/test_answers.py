@@ -179,7 +179,7 @@ def test_the_members_of_an_npz_file_may_be_numbers_alone(tmp_path):
         ({"3/result": None}, r"1 case has no answer; the first is case 3 "),
         ({"5000/result": np.zeros(1)}, "member 5000/result answers case 5,000, and there are"),
         ({"1/x": np.zeros(1, np.float32)}, "member 1/result answers a case of other settings"),
-        ({"1/result": np.array([None])}, "member 1/result Object arrays cannot be loaded"),
+        ({"1/result": np.array([None])}, "member 1/result cannot be read: Object arrays cannot be loaded"),
         ({"1": np.zeros(1)}, "member 1 is another answer to case 1"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from verify.toys import SCALE
 
-from refcompress import dequantize, quantize
+from refcompress import affine_dequantize, affine_quantize, cast_float8, dequantize, fake_quantize, quantize, requantize
 from refcompress.verify import exhaustive, workers
 from refcompress.verify.blocks import joined
 from refcompress.verify.exhaustive import prove, prove_named, source_file
@@ -44,6 +44,45 @@ HALF = {"dtype": "float16"}  # of the result
 def test_dequantizing_is_proved_over_the_integers(dtype):
     report = prove(lambda q, p: dequantize(q, p, dtype="float16"), "dequantize", dtype, p=9, **HALF)
     assert report.verdict == "agrees"
+
+
+FIXED = {"scale": 0.1, "zero_point": 3}
+REQUANTIZED = {"multiplier": 1583594044, "shift": -9, "zero_point": 3}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("function", [affine_quantize, fake_quantize])
+@pytest.mark.parametrize("settings", [{}, {"scaling": "reciprocal", "zero_point_added": "before_rounding"}])
+def test_affine_quantizers_are_proved_right(function, dtype, settings):
+    report = prove(lambda *args: function(*args, **settings), function.__name__, dtype, **FIXED, **settings)
+    assert report.verdict == "agrees"
+
+
+def test_affine_dequantizing_is_proved_over_the_integers():
+    report = prove(
+        lambda *args: affine_dequantize(*args, dtype="float16"), "affine_dequantize", "int16", **FIXED, **HALF
+    )
+    assert report.verdict == "agrees"
+
+
+def test_requantizing_is_proved_over_the_integers():
+    assert prove(requantize, "requantize", "int16", **REQUANTIZED).verdict == "agrees"
+
+
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2fnuz"])
+def test_casts_are_proved_right_nan_and_infinities_included(name):
+    report = prove(lambda x: cast_float8(x, format=name), "cast_float8", "float16", format=name)
+    assert report.verdict == "agrees"
+    assert report.proof.found.accepted == 2**16
+
+
+def test_an_affine_quantizer_that_rounds_halves_up_differs_at_every_second_tie():
+    def half_up(x, scale, zero_point):
+        return np.clip(np.floor(x.astype(np.float64) / scale + 0.5) + zero_point, -128, 127)
+
+    report = prove(half_up, "affine_quantize", "float16", scale=1.0, zero_point=1)
+    assert report.diagnosis[0].settings == {"rounding": "half_up"}
+    assert report.proof.found.differing == len(range(-128, 126, 2))  # k + 1/2 for even k; at 126 1/2 both saturate
 
 
 def test_a_wrong_rule_is_named_with_the_exact_set():

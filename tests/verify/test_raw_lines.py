@@ -154,3 +154,9 @@ def test_the_layout_says_which_dtypes_there_are():
     assert layout(OPERATIONS["dequantize"], OPERATIONS["dequantize"].defaults)[1] == (
         "  q: an array of integers (int16, int32, int64, int8, uint8): dimensions, sizes, elements of 64 bits"
     )
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_a_line_without_a_word_has_no_id(text):
+    with pytest.raises(ValueError, match="begins with ''"):
+        read_id(text)

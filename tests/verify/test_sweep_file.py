@@ -66,3 +66,22 @@ def test_half_a_file_is_refused(tmp_path):
 def test_a_folder_that_is_not_there_is_said_before_anything_is_swept(tmp_path):
     with pytest.raises(ValueError, match="cannot be written: there is no folder"):
         SweepFile(str(tmp_path / "none" / "a.json"), IDENTITY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda held: held.update(sweep="x"),
+        lambda held: held["blocks"]["3"].update(accepted="x"),
+        lambda held: held["blocks"]["3"].update(intervals=[[0, 1.5, 2]]),
+        lambda held: held["blocks"]["3"].update(silent=[[0, 1, None]]),
+        lambda held: held["blocks"]["3"].update(silent=[5]),
+    ],
+)
+def test_a_part_of_another_type_is_refused(tmp_path, change):
+    path = written(tmp_path / "a.json")
+    held = json.loads(path.read_text())
+    change(held)
+    path.write_text(json.dumps(held))
+    with pytest.raises(ValueError, match="is no file of a sweep"):
+        SweepFile(str(path), IDENTITY)

@@ -81,3 +81,8 @@ def test_the_value_of_an_input_is_read_from_a_word(declared, text, value):
 def test_a_word_that_is_no_value_is_named(declared, text, message):
     with pytest.raises(ValueError, match=message):
         read_input(declared, text)
+
+
+def test_a_hexadecimal_number_past_every_float_is_refused():
+    with pytest.raises(ValueError, match="scale is '0x1p99999': it must be a number"):
+        read_input(Input("scale", "floats", "a scale"), "0x1p99999")

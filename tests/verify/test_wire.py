@@ -154,3 +154,9 @@ def test_every_input_that_is_to_be_rejected_can_be_asked_or_is_refused_as_such(o
     for _, make in operation.rejects:
         with contextlib.suppress(TypeError):
             assert json.loads(request(1, dict(zip(names, make(operation.defaults), strict=True))))["id"] == 1
+
+
+@pytest.mark.parametrize("name", [",", "9" * 5000, "float32,"])
+def test_a_dtype_that_numpy_would_parse_is_refused(name):
+    with pytest.raises(ValueError, match="an array cannot be read"):
+        decode({"dtype": name, "shape": [1], "values": [1]})

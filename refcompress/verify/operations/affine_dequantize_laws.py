@@ -126,7 +126,7 @@ REGIONS = (
     Region("outside_type", "where q - z does not fit the type of the codes", _outside_type),
     Region("infinite", "where the result overflows to infinity", _results(lambda size, normal: np.isinf(size))),
     Region("subnormal", "where the result is subnormal", _results(lambda size, normal: size < normal)),
-    Region("ties", "at ties of the result's last place", _parting("half_even", "half_odd")),
+    Region("tie", "at ties of the result's last place", _parting("half_even", "half_odd")),
     Region("past_2_31", "where |q - z| reaches 2^31", _difference(lambda n: np.abs(n) >= 2**31)),
     Region("past_2_24", "where |q - z| reaches 2^24", _difference(lambda n: np.abs(n) >= 2**24)),
     Region("past_2_11", "where |q - z| reaches 2^11", _difference(lambda n: np.abs(n) >= 2**11)),

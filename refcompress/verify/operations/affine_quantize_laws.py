@@ -162,13 +162,18 @@ def _true_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array
     return [np.asarray(from_tie(quotient(x, s, "exact")) == 0)]
 
 
-def _outside(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    low, high = limits(settings)
-    w, z = to_be_rounded(args, settings)
-    with np.errstate(invalid="ignore"):
-        codes = round_to_integer(w, settings["rounding"])
-        codes = codes + (0 if settings["zero_point_added"] == "before_rounding" else z)
-    return [np.asarray((codes > high) | (codes < low))]
+def _outside(overflow: str) -> Callable[[Arguments, Any, Settings], list[Array]]:
+    """Return the mask of the codes that this overflow rule brings into range."""
+
+    def mask(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
+        low, high = limits(settings)
+        w, z = to_be_rounded(args, settings)
+        with np.errstate(invalid="ignore"):
+            codes = round_to_integer(w, settings["rounding"])
+            codes = codes + (0 if settings["zero_point_added"] == "before_rounding" else z)
+        return [np.asarray((codes > high) | (codes < low)) & (settings["overflow"] == overflow)]
+
+    return mask
 
 
 def _end(which: int) -> Callable[[Arguments, Any, Settings], list[Array]]:
@@ -183,16 +188,17 @@ def _no_reciprocal(args: Arguments, expected: Any, settings: Settings) -> list[A
 
 
 REGIONS = (
-    Region("true_ties", "at ties of the true quotient", _true_ties),
-    Region("ties", "at ties", _where(lambda v: from_tie(v) == 0)),
+    Region("true_tie", "at ties of the true quotient", _true_ties),
+    Region("tie", "at ties", _where(lambda v: from_tie(v) == 0)),
     Region("infinite", "where x is infinite", _x(lambda x, normal: np.isinf(x))),
     Region("subnormal", "where x is subnormal", _x(lambda x, normal: (x != 0) & (np.abs(x) < normal))),
     Region("no_reciprocal", "where 1 / s is infinite", _no_reciprocal),
-    Region("near_ties", "within 2^-8 of a tie", _where(lambda v: from_tie(v) <= 2.0**-8)),
+    Region("near_tie", "within 2^-8 of a tie", _where(lambda v: from_tie(v) <= 2.0**-8)),
     Region("past_2_63", "where |x / s| reaches 2^63", _where(lambda v: np.abs(v) >= 2.0**63)),
     Region("past_2_31", "where |x / s| reaches 2^31", _where(lambda v: np.abs(v) >= 2.0**31)),
     Region("past_2_24", "where |x / s| reaches 2^24", _where(lambda v: np.abs(v) >= 2.0**24)),
-    Region("outside", "where the code is out of range", _outside),
+    Region("saturates", "where the code is out of range", _outside("saturate")),
+    Region("wraps", "where the code is out of range", _outside("wrap")),
     Region("lowest", "where the lowest code is due", _end(0)),
     Region("highest", "where the highest code is due", _end(1)),
     Region("zero", "where x is zero", _x(lambda x, normal: x == 0)),

@@ -352,7 +352,7 @@ REGIONS = (
         "where the upstream is subnormal",
         _inputs(lambda g, normal: (g != 0) & (np.abs(g) < normal), 3),
     ),
-    Region("ties_at_ends", "at ties half a step beyond the ends of the range", _ties_at_ends),
+    Region("tie_at_ends", "at ties half a step beyond the ends of the range", _ties_at_ends),
     Region("highest", "where the code is q_max", _codes(lambda q, low, high: q == high)),
     Region("lowest", "where the code is q_min", _codes(lambda q, low, high: q == low)),
     Region("ends", "where the code is q_min or q_max", _codes(lambda q, low, high: (q == high) | (q == low))),

@@ -15,7 +15,7 @@ from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.affine_cases import broadcast
 from refcompress.verify.operations.affine_channel_faults import channel_faults
-from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, quotient
+from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, steps_of
 from refcompress.verify.operations.fake_gradient_cases import (
     between,
     end_values,
@@ -251,7 +251,7 @@ FAULTS = (
     Fault(
         "scale_float16",
         "holds the scale in float16",
-        _quotient(lambda x, s, settings: quotient(x, _in("float16")(s), settings["scaling"])),
+        _quotient(lambda x, s, settings: steps_of(x, _in("float16")(s), settings)),
     ),
     Fault(
         "scale_multiplied",

@@ -15,7 +15,7 @@ from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations import affine_quantize_faults
 from refcompress.verify.operations.affine_cases import broadcast
 from refcompress.verify.operations.affine_channel_faults import channel_faults
-from refcompress.verify.operations.affine_stages import converted, divided, finished, limits, quotient, staged
+from refcompress.verify.operations.affine_stages import converted, divided, finished, limits, staged, steps_of
 from refcompress.verify.operations.fake_quantize_cases import fake_quantized, other_values, to_values
 
 Answer = Callable[[Arguments, Settings], Any]
@@ -78,7 +78,7 @@ def _both_ways(scale: Callable[[Array], Array] = np.asarray, zero: Callable[[Arr
         x, s, z = broadcast(args, settings)
         with np.errstate(all="ignore"):
             s, z = _in(settings["dtype"])(scale(s)), zero(z)
-            codes = finished(quotient(x, s, settings["scaling"]), z, settings)
+            codes = finished(steps_of(x, s, settings), z, settings)
             return _times(codes - z, s, settings)
 
     return answer
@@ -91,7 +91,7 @@ def _times(n: Array, s: Array, settings: Settings) -> Array:
 
 def _elementwise(x: Array, s: Array, z: Array, settings: Settings) -> Array:
     """Return the values for a scale and a zero point an element."""
-    return _times(finished(quotient(x, s, settings["scaling"]), z, settings) - z, s, settings)
+    return _times(finished(steps_of(x, s, settings), z, settings) - z, s, settings)
 
 
 def _on_values(change: Callable[[Array, Arguments, Settings], Array]) -> Answer:
