@@ -271,7 +271,7 @@ def test_a_fault_of_affine_dequantize_answers_as_it_says(name, q, s, z, values):
 @EACH_DTYPE
 def test_some_products_are_ties_of_the_last_place(dtype):
     settings = full(AFFINE_DEQUANTIZE, {"dtype": dtype})
-    ties = next(region for region in AFFINE_DEQUANTIZE.regions if region.name == "ties")
+    ties = next(region for region in AFFINE_DEQUANTIZE.regions if region.name == "tie")
     found = 0
     for args in case_named(AFFINE_DEQUANTIZE, "ties of the last place, and beside").make(settings):
         found += ties.mask(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)[0].sum()

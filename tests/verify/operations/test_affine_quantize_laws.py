@@ -45,10 +45,10 @@ def test_the_half_step_allows_for_the_rounding_of_the_quotient():
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
-        ("ties", [1, 0, 0, 0, 0, 1]),
-        ("true_ties", [1, 0, 0, 0, 0, 0]),
+        ("tie", [1, 0, 0, 0, 0, 1]),
+        ("true_tie", [1, 0, 0, 0, 0, 0]),
         ("negative", [0, 1, 0, 0, 0, 0]),
-        ("outside", [0, 0, 1, 0, 0, 0]),
+        ("saturates", [0, 0, 1, 0, 0, 0]),
         ("highest", [0, 0, 1, 0, 0, 0]),
         ("infinite", [0, 0, 0, 0, 0, 0]),
         ("subnormal", [0, 0, 0, 0, 1, 0]),
@@ -70,7 +70,7 @@ def test_a_region_of_affine_quantize_flags(name, flags):
     settings = full(AFFINE_QUANTIZE, {})
     region = next(region for region in REGIONS if region.name == name)
     mask = region.mask(args, AFFINE_QUANTIZE.answer(args, settings), settings)[0]
-    if name == "ties":
+    if name == "tie":
         flags = [*flags[:5], mask[5]]  # whether the quotient rounds to the tie, the dtype says
     if name == "inexact":
         assert mask[2]

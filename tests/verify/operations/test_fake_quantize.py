@@ -319,7 +319,7 @@ def test_a_law_sees_one_wrong_gradient(law, x, answer):
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
-        ("ties_at_ends", [True, False, False, False]),
+        ("tie_at_ends", [True, False, False, False]),
         ("highest", [False, True, True, False]),
         ("code_or_value", [False, False, True, False]),
         ("above", [True, False, False, False]),
