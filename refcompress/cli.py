@@ -15,7 +15,7 @@ from refcompress import __version__
 from refcompress.commands.terminal import forget_output
 
 # in the order of the help; each is a module of refcompress.commands, which imports what is heavy when it runs
-COMMANDS = ("demo", "compress", "operations", "verify", "vectors", "audit", "peers")
+COMMANDS = ("demo", "explore", "compress", "operations", "verify", "vectors", "audit", "peers")
 
 # those on whose lines -- and the command line of a program may follow
 WITH_PROGRAM = ("verify",)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -119,9 +118,10 @@ def _structure(text: str) -> tuple[int, int]:
 
 
 def one_thread_each() -> None:
-    """Keep BLAS from splitting small matrices over threads that wait for each other; before NumPy is imported."""
-    for library in ("OPENBLAS", "OMP", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    """Keep BLAS from splitting small matrices over threads that wait for each other, for the rest of the process."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # threadpoolctl has no type hints
+
+    threadpool_limits(1, user_api="blas")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -123,7 +123,11 @@ def rkd_distance_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        Computed in float64. Where all examples are equal, mu is 0 and every psi is taken for 0.
+        In float64, with an error of at most gamma_(3 (d + c) + 6 M + 28) for M pairs, where nothing underflows: a
+        distance has d + 3 roundings (difference, squares, sum, root), mu M more, and psi then at most 3 d + 2 M + 10
+        relative ones. Huber's slope is at most 1, so that a difference passes its error on; the mean of psi is 1, so
+        that these add up to the gamma of both and 2. Huber's own roundings are 6 more, the mean's 2 M. Where all
+        examples are equal, mu is 0 and every psi is taken for 0.
 
     Raises
     ------
@@ -207,7 +211,10 @@ def rkd_angle_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        Computed in float64. Between equal examples the unit vector is taken for 0, and so are its cosines.
+        In float64, with an error of at most gamma_(5 (d + c) + 2 M + 40) for M triples, where nothing underflows: a
+        unit vector has at most 2 d + 8 relative roundings, a cosine 5 d + 16 of a sum of magnitudes of at most 1, the
+        difference of two adds 2, Huber 6 and the mean 2 M. Between equal examples the unit vector is taken for 0, and
+        so are its cosines.
 
     Raises
     ------

@@ -89,6 +89,9 @@ class Adam:
     w' = w - lr * (first' / (1 - beta1^t)) / (sqrt(second' / (1 - beta2^t)) + epsilon), t = 1 at the first step. The
     weight decay is L2 in the gradient, not decoupled from it (AdamW).
 
+    With a mask, w', first' and second' are +0 wherever it is not set, whatever they were before: a pruned weight stays
+    away, and if a later mask lets it in again it begins at 0 without a past (but with the t of all others).
+
     Parameters
     ----------
     lr : float

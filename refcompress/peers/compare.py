@@ -25,7 +25,6 @@ from refcompress.verify.operations import find_operation
 from refcompress.verify.report import Report
 from refcompress.verify.variation import varied
 
-ELEMENTS = 100_000  # numbers that a peer is asked for at least
 FIRST, LIKELY = 4, 24  # calls that all rules are held against first, and how many of these are held against more
 SCREENED = 24  # calls that put the likely rules in order: one that fails any of them is not held against the others
 NEAREST = 8  # combinations of settings with which the faults are tried
@@ -51,7 +50,8 @@ class Rule:
     def missed(self, op: Operation, call: Asked) -> tuple[int, int]:
         """Count the numbers of an answer that the rule does not give, and those to which it has no answer."""
         try:
-            expected = (self.fault or op).answer(call.args, self.settings)
+            with np.errstate(all="ignore"):  # a fault may overflow, or divide by 0: that is what it is
+                expected = (self.fault or op).answer(call.args, self.settings)
         except ValueError:
             return 0, _size(call.value)
         bound = None if op.bound is None else op.bound(call.args, self.settings)
@@ -135,7 +135,7 @@ def _ask(peer: Peer, op: Operation, fixed: Settings) -> tuple[list[Asked], int]:
     asked: list[Asked] = []
     elements = refused = 0
     for args, layout, expected in _questions(op.name, tuple(fixed.items())):
-        if (elements >= ELEMENTS and layout is None) or refused > MOST_REFUSALS:
+        if (elements >= peer.numbers and layout is None) or refused > MOST_REFUSALS:
             break
         flags = _within(peer, args)
         if flags is not None and not flags.any():

@@ -39,5 +39,7 @@ class Peer:
     specification: Mapping[str, Any] = field(default_factory=dict)
     """Settings that its own documentation states; where it reproduces others, it departs from it."""
     probes: tuple[Probe, ...] = ()
+    numbers: int = 100_000
+    """How many numbers it is asked for at least, beside the directed cases."""
     within: Callable[..., Array] | None = None
     """The operation's inputs -> a flag an element of the first one, whether the peer can be asked for it; None: all."""

@@ -4,6 +4,7 @@ The candidate is one line of NumPy. Its own time and the reference's are taken o
 in turn with the sweep of the same blocks on one core. ``--quick`` leaves out the two whole sweeps.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from timing import interleaved
+from timing import interleaved, show
 
 from refcompress.verify.bit_patterns import spans
 from refcompress.verify.blocks import BLOCK, CALL, Sweep, evaluate
@@ -63,24 +64,25 @@ def ratio():
 
 def whole(jobs):
     """Return the seconds of a sweep over everything, started as the command line does."""
-    start = time.perf_counter()
-    report = prove_named("one.py:one_line", "quantize", "float32", {"p": 4}, {"bits": 8}, jobs=jobs)
-    assert report.verdict == "agrees"
-    return time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("one.py").write_text(CODE)
+        start = time.perf_counter()
+        report = prove_named("one.py:one_line", "quantize", "float32", {"p": 4}, {"bits": 8}, jobs=jobs)
+        assert report.verdict == "agrees"
+        return time.perf_counter() - start
 
 
-if __name__ == "__main__":
+def rows(quick=False):
+    """Yield name, measured value and what is asked for."""
     nanoseconds = ratio()
     own = nanoseconds["candidate"] + nanoseconds["reference"]
     for name, value in nanoseconds.items():
-        print(f"{name + ', all 2^32 inputs on one core, seconds':60} {value * 2**32 / 1e9:8.1f}")
-    print(f"{'sweep / (candidate + reference)':60} {nanoseconds['sweep'] / own:8.2f}  <= 1.5")
-    if "--quick" not in sys.argv:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            Path("one.py").write_text(CODE)
-            for jobs in (2, 1):
-                load = os.getloadavg()[0]
-                asked = "  < 20" if jobs == 2 else ""
-                name = f"the whole sweep, {jobs} processes, seconds (load before: {load:.1f})"
-                print(f"{name:60} {whole(jobs):8.1f}{asked}", flush=True)
+        yield f"{name}, all 2^32 inputs on one core, seconds", value * 2**32 / 1e9, None
+    yield "sweep / (candidate + reference)", nanoseconds["sweep"] / own, "<= 1.5"
+    for jobs, asked in () if quick else ((2, "< 20"), (1, None)):
+        load = os.getloadavg()[0]
+        yield f"the whole sweep, processes: {jobs}, seconds (load before: {load:.1f})", whole(jobs), asked
+
+
+if __name__ == "__main__":
+    show(rows("--quick" in sys.argv))

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from timing import show
 
 from refcompress.verify.external import running
 from refcompress.verify.operations import OPERATIONS
@@ -20,17 +21,17 @@ for line in sys.stdin:
     r = json.loads(line)
     print(json.dumps({"id": r["id"], "result": r["x"]}), flush=True)
 """
-CALLS = 5000
 
 
-def main():
+def rows(quick=False):
+    """Yield name, measured value and what is asked for."""
     quantize = OPERATIONS["quantize"]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "echo.py"
         program.write_text(ECHO)
         for size in (1, 8, 1000):
             call = ((np.arange(size, dtype=np.float32), 4), "plain")
-            calls = CALLS if size < 100 else CALLS // 20
+            calls = (500 if quick else 5000) // (1 if size < 100 else 20)
             with running([sys.executable, "-I", "-S", str(program)], quantize, quantize.defaults, 60) as candidate:
                 candidate.call(*call)
                 begin = time.perf_counter()
@@ -40,9 +41,9 @@ def main():
                 for _ in candidate.answers([call] * calls):
                     pass
                 end = time.perf_counter()
-            alone, ahead = calls / (middle - begin), calls / (end - middle)
-            print(f"{size:>5} numbers: {alone:>7,.0f} requests/s one at a time, {ahead:>7,.0f} several on their way")
+            yield f"requests of {size:,} numbers a second, one at a time", calls / (middle - begin), None
+            yield f"requests of {size:,} numbers a second, several on their way", calls / (end - middle), None
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

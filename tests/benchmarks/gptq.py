@@ -7,7 +7,7 @@ for library in ("OPENBLAS", "OMP", "MKL"):
 
 import numpy as np  # noqa: E402 - the libraries read their number of threads as they are loaded
 import torch  # noqa: E402
-from timing import interleaved  # noqa: E402
+from timing import interleaved, show  # noqa: E402
 
 from refcompress import affine_parameters  # noqa: E402
 from refcompress.layer_hessian import hessian  # noqa: E402
@@ -39,8 +39,9 @@ def torch_gptq(weight, h, scale, low, high, damping=0.01):
     return codes
 
 
-def rows(size=512):
+def rows(quick=False):
     """Yield name, measured value and what is asked for."""
+    size = 256 if quick else 512
     torch.set_num_threads(1)
     generator = np.random.default_rng(0)
     w = generator.normal(size=(size, size))
@@ -66,5 +67,4 @@ def rows(size=512):
 
 
 if __name__ == "__main__":
-    for name, value, asked in rows():
-        print(f"{name:48} {value:10.2f}  {asked or ''}")
+    show(rows())

@@ -1,7 +1,7 @@
 """How fast requantize is, against a copy and against the one-line way: ``python tests/benchmarks/requantize.py``."""
 
 import numpy as np
-from timing import interleaved
+from timing import interleaved, show
 
 from refcompress.quantization.packing import pack_int4, unpack_int4
 from refcompress.quantization.requantize import requantize
@@ -14,8 +14,9 @@ def one_line(acc):
     return np.clip(product + ZERO_POINT, -128, 127).astype(np.int8)
 
 
-def rows(n=10_000_000):
+def rows(quick=False):
     """Yield name, measured value and what is asked for."""
+    n = 1_000_000 if quick else 10_000_000
     acc = np.random.default_rng(0).integers(-(2**22), 2**22, n).astype(np.int32)
     target, codes = np.empty_like(acc), np.arange(n, dtype=np.int8) % 8
     packed = pack_int4(codes)
@@ -37,5 +38,4 @@ def rows(n=10_000_000):
 
 
 if __name__ == "__main__":
-    for name, value, asked in rows():
-        print(f"{name:48} {value:10.2f}  {asked or ''}")
+    show(rows())

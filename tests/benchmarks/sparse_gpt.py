@@ -5,11 +5,11 @@ Run from the project's folder: PYTHONPATH=. OPENBLAS_NUM_THREADS=1 python tests/
 
 import numpy as np
 import torch
-from timing import interleaved
+from timing import interleaved, show
 
 from refcompress.pruning.sparse_gpt import sparse_gpt, sparse_gpt_n_m
 
-SIZE, BATCH, DAMPING = 512, 128, 0.01
+BATCH, DAMPING = 128, 0.01
 
 
 def in_torch(w, h, groups):
@@ -65,14 +65,15 @@ def in_torch_by_rows(w, h, groups):
     return w.T
 
 
-def rows():
+def rows(quick=False):
     """Yield name, measured value and what is asked for."""
+    size = 256 if quick else 512
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((4 * SIZE, SIZE)) @ (np.eye(SIZE) + rng.standard_normal((SIZE, SIZE)) / SIZE**0.5)
+    x = rng.standard_normal((4 * size, size)) @ (np.eye(size) + rng.standard_normal((size, size)) / size**0.5)
     h = 2 * x.T @ x
     h = np.tril(h) + np.tril(h, -1).T
-    w = rng.standard_normal((SIZE, SIZE))
+    w = rng.standard_normal((size, size))
     theirs = {
         bits: (torch.from_numpy(w.T.copy()).to(dtype), torch.from_numpy(h).to(dtype))
         for bits, dtype in ((64, torch.float64), (32, torch.float32))
@@ -95,5 +96,4 @@ def rows():
 
 
 if __name__ == "__main__":
-    for name, value, asked in rows():
-        print(f"{name:60} {value:10.2f}  {asked or ''}")
+    show(rows())

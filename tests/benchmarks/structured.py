@@ -1,7 +1,7 @@
 """How fast 2:4 sparsity is, against the same in torch on one thread: ``python tests/benchmarks/structured.py``."""
 
 import numpy as np
-from timing import interleaved
+from timing import interleaved, show
 
 from refcompress.pruning.structured import n_m_mask, n_m_sparsify
 
@@ -26,8 +26,9 @@ def sorted_in_torch(x, n=2, m=4):
     return torch.where(mask, groups, torch.zeros((), dtype=x.dtype)).reshape(x.shape)
 
 
-def rows(size=10_000_000):
+def rows(quick=False):
     """Yield name, measured value and what is asked for."""
+    size = 1_000_000 if quick else 10_000_000
     import torch
 
     torch.set_num_threads(1)
@@ -51,5 +52,4 @@ def rows(size=10_000_000):
 
 
 if __name__ == "__main__":
-    for name, value, asked in rows():
-        print(f"{name:48} {value:10.2f}  {asked or ''}")
+    show(rows())

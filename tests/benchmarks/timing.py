@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 
 def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
@@ -16,3 +16,9 @@ def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int = 7) 
             if counted >= 0:
                 seconds[name].append(elapsed)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def show(rows: Iterable[tuple[str, float, str | None]]) -> None:
+    """Print each row as it comes: name, measured value, and what is asked for if anything is."""
+    for name, value, asked in rows:
+        print(f"{name:76} {value:12.2f}  {asked or ''}".rstrip(), flush=True)

@@ -6,7 +6,7 @@ Run from the project's folder: PYTHONPATH=. python tests/benchmarks/top_k.py (wi
 import tracemalloc
 
 import numpy as np
-from timing import interleaved
+from timing import interleaved, show
 
 from refcompress.pruning import top_k_mask
 
@@ -30,53 +30,48 @@ def hard_lines(size):
     }
 
 
-def against_torch(size=10_000_000):
+def against_torch(size):
     """Compare with torch.topk, which gives values and indices but no mask."""
-    try:
-        import torch
-    except ImportError:
-        print("torch is not installed: no comparison\n")
-        return
+    import torch
+
     torch.set_num_threads(1)
-    print(f"10% of {size:,} float32      ours, ms   torch.topk(x.abs(), k), ms   ratio")
     for name, x in hard_lines(size).items():
         tensor, k = torch.from_numpy(x), size // 10
         seconds = interleaved(
             {"ours": lambda x=x, k=k: top_k_mask(x, k), "torch": lambda t=tensor, k=k: torch.topk(t.abs(), k)}, rounds=3
         )
-        ours, theirs = seconds["ours"], seconds["torch"]
-        print(f"{name:24}{1e3 * ours:14.1f}{1e3 * theirs:29.1f}{theirs / ours:8.1f}")
-    print()
+        yield f"top_k_mask, {name}, milliseconds", 1e3 * seconds["ours"], None
+        yield f"top_k_mask / torch.topk, {name}", seconds["torch"] / seconds["ours"], ">= 5"
 
 
-def growth():
-    print("10% of n normal float32      ns an element")
-    for size in (10**5, 10**6, 10**7, 10**8):
+def growth(sizes):
+    """Nanoseconds an element: the largest size is asked to cost no more than twice the smallest, for caches end."""
+    cost = {}
+    for size in sizes:
         x = normal(size)
         seconds = interleaved({"ours": lambda x=x: top_k_mask(x, x.size // 10)}, rounds=3 if size > 10**7 else 7)
-        print(f"{size:<24,}{1e9 * seconds['ours'] / size:19.2f}")
-    print()
+        cost[size] = 1e9 * seconds["ours"] / size
+        yield f"top_k_mask of {size:,} normal float32, nanoseconds an element", cost[size], None
+    yield "top_k_mask, an element of the largest / of the smallest", cost[sizes[-1]] / cost[sizes[0]], "<= 2"
 
 
-def dtypes(size=10_000_000):
+def dtypes(size):
     import ml_dtypes
 
-    print(f"10% of {size:,} normal       ms")
     for dtype in (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.float32, np.float64):
         x = normal(size, dtype)
         seconds = interleaved({"ours": lambda x=x: top_k_mask(x, x.size // 10)}, rounds=3)
-        print(f"{x.dtype.name:24}{1e3 * seconds['ours']:14.1f}")
-    print()
+        yield f"top_k_mask of {size:,} {x.dtype.name}, milliseconds", 1e3 * seconds["ours"], None
 
 
-def memory(size=10**8):
+def memory(size):
+    """Peak memory beside the mask, in arrays of magnitudes; a tenth of a percent of one is the search's own."""
     x = normal(size)
     tracemalloc.start()
-    top_k_mask(x, size // 10)
+    mask = top_k_mask(x, size // 10)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(f"peak extra memory at {size:,} float32: {peak / 1e6:.0f} MB")
-    print(f"(the mask is {size / 1e6:.0f} MB, one magnitude array {x.nbytes / 1e6:.0f} MB)\n")
+    return (peak - mask.nbytes) / x.nbytes
 
 
 def overhead(calls=2000):
@@ -86,13 +81,18 @@ def overhead(calls=2000):
         for _ in range(calls):
             top_k_mask(x, 3)
 
-    seconds = interleaved({"ours": many})
-    print(f"a call on 10 elements: {1e6 * seconds['ours'] / calls:.1f} us")
+    return 1e6 * interleaved({"ours": many})["ours"] / calls
+
+
+def rows(quick=False):
+    """Yield name, measured value and what is asked for."""
+    yield from growth((10**5, 10**6) if quick else (10**5, 10**6, 10**7, 10**8))
+    size = 10**7 if quick else 10**8
+    yield f"top_k_mask, memory beside the mask at {size:.0e}, arrays of magnitudes", memory(size), "<= 1.001"
+    yield "top_k_mask on 10 elements, microseconds", overhead(), None
+    yield from dtypes(10**6 if quick else 10**7)
+    yield from against_torch(10**6 if quick else 10**7)
 
 
 if __name__ == "__main__":
-    against_torch()
-    growth()
-    dtypes()
-    memory()
-    overhead()
+    show(rows())

@@ -6,6 +6,9 @@ python tests/benchmarks/vectors.py [CASES]
 import itertools
 import sys
 import time
+from unittest.mock import patch
+
+from timing import show
 
 from refcompress.verify.agreement import parts
 from refcompress.verify.answers import Reply
@@ -39,30 +42,26 @@ def replies(op, level):
         yield Reply("line", v.number, read)
 
 
-def main(cases):
-    level = max(LEVELS)
-    LEVELS[level] = cases
-    print(
-        f"{'operation':24} {'cases':>8} {'numbers':>9}   {'stream':>9} {'write':>9} {'judge':>9}   numbers/s streamed"
-    )
-    for op in OPERATIONS.values():
-        stream = list(vectors(op, op.defaults, level=level))
-        size = numbers(stream)
-        made = seconds(lambda op=op: [line(v.number, v.args) for v in vectors(op, op.defaults, level=level)])
-        some = cases // 10 + count(op, op.defaults, 1)
-        written = seconds(
-            lambda op=op, some=some: [
-                json_line(op, op.defaults, v)
-                for v in itertools.islice(vectors(op, op.defaults, level=level, flagged=True), some)
-            ]
-        )
-        judged = seconds(lambda op=op: judge(op, op.defaults, replies(op, level), level=level)) - made
-        rates = len(stream) / made, some / written, len(stream) / judged
-        print(
-            f"{op.name:24} {len(stream):8,} {size:9,}   " + " ".join(f"{r:7,.0f}/s" for r in rates),
-            f"  {size / made:9,.0f}",
-        )
+def rows(quick=False, cases=5_000):
+    """Yield name, measured value and what is asked for."""
+    level, cases = max(LEVELS), 500 if quick else cases
+    with patch.dict(LEVELS, {level: cases}):
+        for op in OPERATIONS.values():
+            stream = list(vectors(op, op.defaults, level=level))
+            made = seconds(lambda op=op: [line(v.number, v.args) for v in vectors(op, op.defaults, level=level)])
+            some = cases // 10 + count(op, op.defaults, 1)
+            written = seconds(
+                lambda op=op, some=some: [
+                    json_line(op, op.defaults, v)
+                    for v in itertools.islice(vectors(op, op.defaults, level=level, flagged=True), some)
+                ]
+            )
+            judged = seconds(lambda op=op: judge(op, op.defaults, replies(op, level), level=level)) - made
+            yield f"{op.name}: cases streamed a second", len(stream) / made, None
+            yield f"{op.name}: numbers streamed a second", numbers(stream) / made, None
+            yield f"{op.name}: cases written a second", some / written, None
+            yield f"{op.name}: cases judged a second", len(stream) / judged, None
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
+    show(rows(cases=int(sys.argv[1]) if len(sys.argv) > 1 else 5_000))

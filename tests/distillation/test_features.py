@@ -170,6 +170,24 @@ def test_floats_follow_the_decimals(core, psi, loss, gradient, pair):
     )
 
 
+@FEW
+@given(pair=relations(), odd=st.sampled_from([7, 11, 13]))
+def test_the_losses_of_relations_are_within_their_bounds(pair, odd):
+    floats = [np.array([[float(v) / odd for v in row] for row in a.tolist()]).reshape(a.shape) for a in pair]
+    exact = [np.vectorize(Decimal, otypes=[object])(a) for a in floats]
+    (n, d), c = floats[0].shape, floats[1].shape[1]
+    pairs, triples = n * (n - 1) // 2, n * (n - 1) * (n - 2)
+    with localcontext() as context:
+        context.prec = 60
+        right = distance_relation(*exact)[0], angle_relation(*exact)[0]
+    slack = Fraction(1, 10**50)  # of the decimals
+    for got, value, k in (
+        (rkd_distance_loss(*floats), right[0], 3 * (d + c) + 6 * pairs + 28),
+        (rkd_angle_loss(*floats), right[1], 5 * (d + c) + 2 * triples + 40),
+    ):
+        assert abs(Fraction(got) - Fraction(value)) <= gamma(k) + slack
+
+
 @RELATIONS
 @given(values=st.lists(st.integers(-9, 9), min_size=24, max_size=24), shift=st.integers(-50, 50))
 def test_a_relation_does_not_see_where_all_examples_stand(core, psi, loss, gradient, values, shift):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import mlp as oracle
 
-from refcompress.mlp.optimizers import SGD, Adam
+from refcompress.mlp.optimizers import SGD, Adam, AdamState
 
 U = Fraction(1, 2**53)
 RATES = st.fractions(0, 1, max_denominator=12)
@@ -121,6 +121,27 @@ def test_float32_stays_float32(optimizer):
     w = np.ones(3, np.float32)
     w, state = optimizer.step(w, w, optimizer.initial_state(w), np.ones(3, bool))
     assert {a.dtype for a in (w, *moments(state))} == {np.dtype(np.float32)}
+
+
+NUMBERS = st.lists(st.floats(-1e100, 1e100), min_size=3, max_size=3).map(np.array)
+
+
+@given(
+    state=st.tuples(NUMBERS, NUMBERS, NUMBERS.map(np.abs)),
+    gradients=st.lists(NUMBERS, min_size=2, max_size=4),
+    mask=st.lists(st.booleans(), min_size=3, max_size=3).map(np.array),
+    weight_decay=st.sampled_from([0.0, 0.5]),
+)
+def test_adam_holds_what_is_pruned_and_both_its_means_at_plus_zero_from_any_state(state, gradients, mask, weight_decay):
+    w, first, second = state
+    optimizer, means = Adam(0.1, weight_decay=weight_decay), AdamState(7, first, second)
+    free = w, means
+    for g in gradients:
+        w, means = optimizer.step(w, g, means, mask)
+        free = optimizer.step(free[0], g, free[1])
+        for held, alone in ((w, free[0]), (means.first, free[1].first), (means.second, free[1].second)):
+            assert held[~mask].tobytes() == bytes(held[~mask].nbytes)
+            assert np.array_equal(held[mask], alone[mask])
 
 
 @settings(max_examples=60)

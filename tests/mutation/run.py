@@ -1,0 +1,232 @@
+"""Change one module in every small way, and see whether its tests notice.
+
+    pip install mutmut
+    python tests/mutation/run.py refcompress/rounding.py [refcompress/pruning/prune.py ...] [--again] [--list]
+
+The changes are those of mutmut 3, and two more: each ``if`` taken always, and never. A process that has imported what
+the tests need, and nothing of the package, forks for each change; the child imports the changed module from memory, so
+no file is written, and runs the tests that mirror the module, those first that have noticed the most so far. What no
+test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were noticed
+are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes on where
+it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing.
+
+The exit status is 0 if every change is noticed or explained, 1 if not, and 2 if the tests fail on the module as it is.
+"""
+
+import argparse
+import collections
+import difflib
+import hashlib
+import importlib.abc
+import importlib.util
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+from changes import changes
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / ".mutation"
+MEMORY = 6 << 30  # a changed size may ask for more than the machine has
+WARM = [
+    "numpy",
+    "scipy.stats",
+    "scipy.special",
+    "hypothesis",
+    "hypothesis.extra.numpy",
+    "ml_dtypes",
+    "pytest",
+    "safetensors.numpy",
+]
+# Tests beside the mirrored ones that state a part of what the module promises.
+ALSO = {
+    "refcompress/rounding.py": ["tests/quantization/test_fixed_point.py"],
+    "refcompress/quantization/integer.py": ["tests/quantization/test_affine.py"],
+    "refcompress/quantization/blocks.py": ["tests/quantization/test_microscaling.py"],
+}
+
+
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Finds one module, and gives it another text."""
+
+    def __init__(self, name, path, text):
+        self.name, self.path, self.text = name, path, text
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=str(self.path))
+
+    def get_source(self, fullname):
+        return self.text
+
+    def exec_module(self, module):
+        module.__file__ = str(self.path)
+        exec(compile(self.text, str(self.path), "exec"), module.__dict__)
+
+
+class Watch:
+    """Puts the likeliest killers first, stops hypothesis from shrinking, and tells which test failed."""
+
+    def __init__(self, order):
+        self.order, self.failed, self.seconds = order, None, {}
+
+    def pytest_collection(self):
+        from hypothesis import HealthCheck, Phase, settings
+
+        settings.register_profile(
+            "mutation",
+            derandomize=True,
+            deadline=None,
+            database=None,
+            phases=(Phase.explicit, Phase.generate),
+            suppress_health_check=list(HealthCheck),
+        )
+        settings.load_profile("mutation")
+
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: self.order.get(item.nodeid, (0, 0)))
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+        if report.failed and self.failed is None:
+            self.failed = report.nodeid
+
+
+def child(pipe, name, path, text, tests, order):
+    os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    import pytest
+
+    sys.meta_path.insert(0, Changed(name, path, text))
+    watch = Watch(order)
+    options = ["-x", "-q", "--no-header", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
+    status = pytest.main([*options, *tests], plugins=[watch])
+    pipe.send((int(status), watch.failed, watch.seconds))
+
+
+def attempt(name, path, text, tests, order, timeout):
+    """Return how the tests end with that text (0: all pass), which test failed, and the seconds of each."""
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=child, args=(sender, name, path, text, tests, order))
+    process.start()
+    sender.close()
+    ended = receiver.poll(timeout)
+    try:
+        result = receiver.recv() if ended else (1, "(takes too long)", {})
+    except EOFError:
+        result = 1, "(ends the process)", {}
+    if process.is_alive() and not ended:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return result
+
+
+def tests_of(module):
+    """Return the test files of a module, relative to the project."""
+    inner = Path(module).relative_to("refcompress")
+    mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
+    return [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
+
+
+def explained(module):
+    """Return the changes that cannot be noticed, as (function, line, changed line), each with its reason."""
+    listed = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text()).get("equivalent", [])
+    return {
+        (entry["function"], old, new): entry["reason"]
+        for entry in listed
+        if entry["module"] == module
+        for old, new in entry["changes"]
+    }
+
+
+def try_all(module, again, progress):
+    """Try every change of a module: the number of changes, and those that no test notices."""
+    path = ROOT / module
+    name = module.removesuffix(".py").replace("/", ".")
+    source = path.read_text()
+    found = list(changes(source))
+    reasons = explained(module)
+    unknown = set(reasons) - {change.place for change in found}
+    if unknown:
+        sys.exit("\n".join(f"equivalent.toml lists a change of {module} that does not exist: {u}" for u in unknown))
+    kept = KEPT / f"{name}.jsonl"
+    mark = hashlib.sha256(source.encode()).hexdigest()
+    KEPT.mkdir(exist_ok=True)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not again else []
+    noticed = {line["change"]: line["by"] for line in lines if line["module"] == mark}
+    tests = tests_of(module)
+    start = time.monotonic()
+    status, failed, seconds = attempt(name, path, source, tests, {}, 600)
+    if status:
+        print(f"the tests of {module} fail as it is: {failed}", file=sys.stderr)
+        sys.exit(2)
+    timeout = 10 + 4 * (time.monotonic() - start)
+    wins, survivors = collections.Counter(noticed.values()), []
+    with kept.open("w") as file:
+        for change, by in noticed.items():
+            print(json.dumps({"module": mark, "change": change, "by": by}), file=file)
+        for number, change in enumerate(found, 1):
+            if change.digest in noticed or change.place in reasons:
+                continue
+            order = {test: (-wins[test], took) for test, took in seconds.items()}
+            status, by, _ = attempt(name, path, change.text, tests, order, timeout)
+            if status:
+                wins[by] += 1
+                print(json.dumps({"module": mark, "change": change.digest, "by": by}), file=file, flush=True)
+            else:
+                survivors.append(change)
+                print(diff(module, source, change), flush=True)
+            if progress:
+                print(f"\r{module}: {number} of {len(found)}", end="", file=sys.stderr, flush=True)
+    if progress:
+        print("\r", end="", file=sys.stderr)
+    equivalent = sum(change.place in reasons for change in found)
+    return len(found), equivalent, survivors
+
+
+def diff(module, source, change):
+    lines = difflib.unified_diff(source.splitlines(), change.text.splitlines(), module, change.place[0], "", "", 2, "")
+    return "\n".join(lines) + "\n"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="+", metavar="MODULE", help="such as refcompress/rounding.py")
+    parser.add_argument("--again", action="store_true", help="try again what was noticed before")
+    parser.add_argument("--list", action="store_true", help="print the changes, run nothing")
+    options = parser.parse_args(argv)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    if options.list:
+        for module in options.modules:
+            for change in changes((ROOT / module).read_text()):
+                print(*change.place, sep="\n    ")
+        return 0
+    for name in WARM:
+        importlib.import_module(name)
+    total = 0
+    for module in options.modules:
+        start = time.monotonic()
+        count, equivalent, survivors = try_all(module, options.again, sys.stderr.isatty())
+        total += len(survivors)
+        print(
+            f"{module}: {count} changes, {count - equivalent - len(survivors)} noticed, {equivalent} equivalent, "
+            f"{len(survivors)} not noticed ({time.monotonic() - start:.0f} s)",
+            flush=True,
+        )
+    return int(total > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
