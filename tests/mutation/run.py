@@ -109,7 +109,19 @@ def child(pipe, name, path, text, tests, order):
 
     sys.meta_path.insert(0, Changed(name, path, text))
     watch = Watch(order)
-    options = ["-x", "-q", "--no-header", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
+    options = [
+        "-x",
+        "-q",
+        "--no-header",
+        "--tb=no",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cov",
+    ]
     status = pytest.main([*options, *tests], plugins=[watch])
     pipe.send((int(status), watch.failed, watch.seconds))
 
