@@ -13,7 +13,7 @@ import numpy.typing as npt
 from refcompress import arguments
 from refcompress.arguments import Array
 
-PIECE = 65_536  # elements
+PIECE = 131_072  # elements
 LONG = 32  # entries from which on a run with one scale is worked through as it is
 
 Shape3 = tuple[int, int, int]

@@ -76,3 +76,9 @@ def test_a_peer_that_refuses_every_input_is_no_rule():
 
     finding = investigate(Peer("none", "numpy", "top_k_mask", refuses), np.__version__)
     assert (finding.elements, finding.refused > 100) == (0, True)
+
+
+@pytest.mark.parametrize(("scale", "asked"), [(2.0**-126, True), (2.0**-127, False)])
+def test_xnnpack_is_not_asked_for_a_subnormal_scale_which_crashes_the_interpreter(scale, asked):
+    x = np.ones(2, np.float32)
+    assert BY_NAME["LiteRT QUANTIZE (int8, XNNPACK kernel)"].within(x, scale, 0).tolist() == [asked, asked]

@@ -47,7 +47,7 @@ def test_the_pieces_cover_every_element_once_with_its_value(outer, count, inner)
 
 
 def test_no_piece_is_longer_than_the_cache_is_meant_for():
-    sizes = [where.stop - where.start for where, _, _ in channels.pieces((2, 3, 100_000), np.arange(3.0))]
+    sizes = [where.stop - where.start for where, _, _ in channels.pieces((2, 3, channels.PIECE + 1), np.arange(3.0))]
     assert max(sizes) <= channels.PIECE
 
 
