@@ -100,7 +100,7 @@ def round_shifted(
     ``shift`` >= 0 may differ from element to element. The bits that fall off become a fraction of 53 bits whose last
     bit is sticky, so that 0, one half and the order around them are kept exactly.
     """
-    shift = np.broadcast_to(np.asarray(shift, np.int64), magnitude.shape)
+    shift = np.broadcast_to(shift, magnitude.shape)
     near = np.minimum(shift, 63).astype(np.uint64)
     whole = np.where(shift < 64, magnitude >> near, np.uint64(0))
     # the bits behind the binary point, as a 64-bit fixed-point fraction

@@ -63,6 +63,16 @@ def test_shifted_integers_round_as_the_rational_does(word, magnitude, negative, 
     assert int(result[0]) == abs(rounded(v, word))
 
 
+@pytest.mark.parametrize("shift", [64, 65, 66, 127, 128, 129, 1000])
+@pytest.mark.parametrize("word", WORDS)
+def test_what_is_shifted_out_whole_is_a_fraction_that_is_not_zero(word, shift):
+    numbers = [0, 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
+    for negative in (False, True):
+        result = round_shifted(np.array(numbers, np.uint64), np.full(len(numbers), negative), shift, word)
+        expected = [abs(rounded(Fraction(-n if negative else n, 2**shift), word)) for n in numbers]
+        assert result.tolist() == expected
+
+
 @pytest.mark.parametrize("shift", [1, 2, 11, 12, 53, 54, 62, 63, 64])
 @pytest.mark.parametrize("word", WORDS)
 def test_exact_halves_and_one_beside_them_are_told_apart_at_every_shift(word, shift):
@@ -98,6 +108,20 @@ def test_stochastic_takes_negative_numbers_away_from_zero_as_often():
 def test_stochastic_never_moves_an_integer():
     values = np.arange(-1000.0, 1000.0)
     assert np.array_equal(round_to_integer(values, "stochastic", np.random.default_rng(0)), values)
+
+
+def test_stochastic_never_moves_an_integer_even_where_zero_is_drawn():
+    class Zeros:
+        def random(self, shape):
+            return np.zeros(shape)
+
+    assert round_to_integer(np.array([3.0, -3.0, 3.25, -3.25]), "stochastic", Zeros()).tolist() == [3, -3, 4, -4]
+
+
+def test_shifted_integers_go_up_where_the_generator_draws_less_than_the_fraction():
+    drawn = np.random.default_rng(5).random(1000)
+    result = round_shifted(np.full(1000, 7, np.uint64), np.zeros(1000, bool), 2, "stochastic", np.random.default_rng(5))
+    assert result.tolist() == np.where(drawn < 0.75, 2, 1).tolist()
 
 
 def test_every_word_but_stochastic_is_a_row_of_the_table():
@@ -152,12 +176,35 @@ def test_rounding_to_odd_keeps_what_float32_holds():
     assert np.array_equal(round_to_odd(values), values.astype(np.float32), equal_nan=True)
 
 
+@given(value=st.floats(-(2.0**127), 2.0**127))
+def test_rounding_to_odd_takes_the_odd_one_of_the_two_neighbours(value):
+    nearest = np.float32(value)
+    other = np.nextafter(nearest, np.float32(np.inf if float(nearest) < value else -np.inf))
+    odd = nearest if float(nearest) == value or nearest.view(np.uint32) % 2 == 1 else other
+    assert round_to_odd(np.array([value])).tolist() == [float(odd)]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numpys_own_floats_are_reached_in_one_rounding(dtype):
+    values = np.array([0.1, 1 + 2.0**-24, 1 + 2.0**-11, 1 + 2.0**-11 + 2.0**-40, -1 / 3])
+    assert narrow(values, np.dtype(dtype)).tolist() == [float(dtype(v)) for v in values.tolist()]
+
+
+def test_float64_stays_the_same_memory():
+    values = np.array([0.1, 0.2])
+    assert np.shares_memory(narrow(values, np.dtype(np.float64)), values)
+
+
 @pytest.mark.parametrize(
     "dtype", [ml_dtypes.bfloat16, *(getattr(ml_dtypes, f"float8_{n}") for n in ("e5m2", "e4m3fn"))]
 )
 def test_a_value_just_above_a_tie_is_rounded_up_in_every_small_float(dtype):
     half = float(ml_dtypes.finfo(dtype).eps) / 2
     assert float(narrow(np.array([1 + half + 2.0**-40]), np.dtype(dtype))[0]) == 1 + 2 * half
+
+
+def test_a_range_is_full_unless_narrow_is_asked_for():
+    assert code_range(8, signed=True) == (-128, 127)
 
 
 @pytest.mark.parametrize("bits", [np.uint8(8), np.int8(8), np.array(8, np.uint8)])

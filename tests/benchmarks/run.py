@@ -14,7 +14,7 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # one thread each: read by the libra
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import argparse  # noqa: E402
-import importlib  # noqa: E402
+import importlib.util  # noqa: E402
 import json  # noqa: E402
 import operator  # noqa: E402
 import platform  # noqa: E402
@@ -24,7 +24,7 @@ from pathlib import Path  # noqa: E402
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER.parents[1]), str(FOLDER)]
 # Counts and whole sweeps come last: they load the most modules, and take the longest.
-BENCHMARKS = [
+BENCHMARKS = (
     "quantize",
     "affine",
     "requantize",
@@ -40,7 +40,7 @@ BENCHMARKS = [
     "vectors",
     "verdicts",
     "exhaustive",
-]
+)
 PEERS = ("torch", "sklearn")
 COMPARE = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
@@ -54,25 +54,17 @@ def met(value, asked):
 
 
 def measure(name, quick):
-    """Yield the rows of one file as dictionaries; where a peer is not installed, the rows end with its name."""
+    """Yield the rows of one file as dictionaries, up to those that need a peer that is not installed."""
     try:
         for row, value, asked in importlib.import_module(name).rows(quick=quick):
-            yield {
-                "benchmark": name,
-                "name": row,
-                "measured": float(value),
-                "target": asked,
-                "met": None if quick else met(value, asked),
-            }
+            verdict = None if quick else met(value, asked)
+            yield {"benchmark": name, "name": row, "measured": float(value), "target": asked, "met": verdict}
     except ModuleNotFoundError as error:
         if error.name not in PEERS:
             raise
-        yield {"benchmark": name, "missing": error.name}
 
 
 def line(row):
-    if "missing" in row:
-        return f"{row['benchmark']:18} {row['missing']} is not installed: what is measured against it is left out"
     verdict = {None: "", True: "met", False: "MISSED"}[row["met"]]
     return f"{row['benchmark']:18} {row['name']:76} {row['measured']:10.2f}  {row['target'] or '':9} {verdict}".rstrip()
 
@@ -86,12 +78,15 @@ def main(argv=None):
     options = parser.parse_args(argv)
     load, found = os.getloadavg()[0], []
     print(f"{'benchmark':18} {'what is measured':76} {'measured':>10}  {'target':9} met")
+    for peer in PEERS:
+        if importlib.util.find_spec(peer) is None:
+            print(f"{peer} is not installed: what is measured against it is left out")
     for name in options.names or BENCHMARKS:
         for row in measure(name, options.quick):
             found.append(row)
-            if options.all or "missing" in row or row["target"]:
+            if options.all or row["target"]:
                 print(line(row), flush=True)
-    judged = [row["met"] for row in found if row.get("met") is not None]
+    judged = [row["met"] for row in found if row["met"] is not None]
     summary = "small arrays: no target judged" if options.quick else f"{sum(judged)} of {len(judged)} targets met"
     print(f"{summary} ({os.cpu_count()} cores, load before: {load:.1f})")
     if options.json:

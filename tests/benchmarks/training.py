@@ -77,7 +77,7 @@ def one_thread():
 
 
 def rivals(x, y):
-    """Return the epochs of the rivals that are installed, by their dtype and name."""
+    """Yield dtype, name and epoch of the rivals that are installed."""
     for dtype, name, epoch in (("float32", "torch", torch_epoch), ("float64", "scikit-learn", sklearn_epoch)):
         with suppress(ModuleNotFoundError):
             yield dtype, name, epoch(x, y)

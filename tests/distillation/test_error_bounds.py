@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from refcompress.distillation.error_bounds import distillation_gradient_bound, distillation_loss_bound
 from refcompress.distillation.losses import distillation_gradient, distillation_loss
-from refcompress.mlp.error_bounds import precision_of
+from refcompress.mlp.error_bounds import Precision, precision_of
 
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
 CHOSEN = st.fixed_dictionaries(
@@ -142,3 +142,13 @@ def test_the_bound_has_the_shape_of_the_gradient():
     bound = distillation_gradient_bound(student, student, **DEFAULTS, precision=precision_of("float32"))
     assert bound.shape == (2, 3, 4)
     assert (bound > 0).all()
+
+
+def test_nothing_is_promised_where_the_number_of_terms_passes_the_largest_number():
+    z, chosen = (
+        np.zeros((3, 2)),
+        {"temperature": 1.0, "scaled": True, "reduction": "batch_mean", "direction": "forward"},
+    )
+    wide, small = (Precision(2.0**-24, 2.0**-149, largest) for largest in (1e6, 2.0))
+    assert math.isfinite(distillation_loss_bound(z, z, **chosen, precision=wide))
+    assert distillation_loss_bound(z, z, **chosen, precision=small) == math.inf

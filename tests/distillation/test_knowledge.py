@@ -48,6 +48,11 @@ def test_a_student_of_all_neurons_gives_the_teacher_s_outputs():
     np.testing.assert_allclose(ours, mlp_forward(teacher.weights, teacher.biases, X), atol=1e-10)
 
 
+def test_of_a_teacher_without_hidden_layers_the_start_is_the_teacher():
+    teacher = initialize((4, 3), seed=0)
+    assert fingerprint(extract_knowledge(teacher, X, sizes=(4, 3)).start) == fingerprint(teacher)
+
+
 def test_the_neurons_that_contribute_most_are_kept():
     w1 = np.eye(4)[:, :3] * [1.0, 5.0, 3.0]
     w2 = np.array([[1.0, 1.0], [0.1, 0.1], [1.0, -1.0]])

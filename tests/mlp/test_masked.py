@@ -89,6 +89,19 @@ def test_the_shape_is_that_of_w_and_no_input_is_changed(shape):
     assert (v == 5).all()
 
 
+def test_without_momentum_the_velocity_is_forgotten():
+    w, v = masked_sgd_step([1.0], [2.0], [4.0], [True], lr=0.5)
+    assert (w.tolist(), v.tolist()) == ([0.0], [2.0])
+
+
+def test_what_the_caller_asks_of_numpy_about_overflow_changes_nothing():
+    huge, tiny = [1.7e308], [5e-324]
+    with np.errstate(all="raise"):
+        assert masked_sgd_step([-1.7e308], huge, [0.0], [True], lr=1.0)[0].tolist() == [-np.inf]
+        assert masked_sgd_step(tiny, tiny, [0.0], [True], lr=0.25)[0].tolist() == tiny
+        assert np.isnan(masked_sgd_step([1.0], huge, huge, [True], lr=0.0, momentum=1.0)[0]).all()
+
+
 def test_fortran_order_and_strides_change_nothing():
     w = np.arange(12.0).reshape(3, 4)
     mask = w % 3 > 0
@@ -102,6 +115,7 @@ def test_fortran_order_and_strides_change_nothing():
     [
         ({"gradient": [1.0]}, ValueError, r"w has shape \(2,\), gradient has shape \(1,\): they must be equal"),
         ({"velocity": [[1.0, 2.0]]}, ValueError, r"velocity has shape \(1, 2\)"),
+        ({"velocity": [0.0, np.nan]}, ValueError, r"^velocity\[1\] is nan"),
         ({"mask": [True]}, ValueError, r"mask has shape \(1,\)"),
         ({"mask": [1, 0]}, TypeError, "mask has dtype int64: it must hold booleans"),
         ({"w": [np.nan, 1.0]}, ValueError, r"w\[0\] is nan: only finite values can be trained"),

@@ -630,6 +630,7 @@ def test_initial_weights_are_rounded_to_the_dtype(dtype):
         ((3, 2.0), {}, TypeError, r"sizes\[1\] is 2.0"),
         ((3, 2), {"seed": -1}, ValueError, "seed is -1: it must be at least 0"),
         ((3, 2), {"activation": "elu"}, ValueError, "activation is 'elu'"),
+        ((3, 2), {"dtype": "no dtype"}, TypeError, "dtype is 'no dtype': it must be a float of at most 64 bits"),
         ((3, 2), {"dtype": np.int8}, TypeError, "dtype is int8: it must be a float of at most 64 bits"),
     ],
 )

@@ -196,6 +196,7 @@ def test_the_weight_decay_of_adam_is_a_part_of_the_gradient():
         (lambda: SGD(0.1, momentum=1.5), ValueError, "momentum is 1.5: it must be from 0 to 1"),
         (lambda: SGD(0.1, momentum=Fraction(3, 2)), ValueError, "momentum is 3/2: it must be from 0 to 1"),
         (lambda: SGD(0.1, weight_decay=-1), ValueError, "weight_decay is -1: it must be at least 0"),
+        (lambda: SGD(Fraction(10**400)), ValueError, "lr is 10.*: it must be within float64"),
         (lambda: SGD(Fraction(-1)), ValueError, "lr is -1: it must be at least 0"),
         (lambda: Adam(beta1=1.0), ValueError, "beta1 is 1.0: it must be at least 0 and below 1"),
         (lambda: Adam(beta2=-0.5), ValueError, "beta2 is -0.5: it must be at least 0"),

@@ -131,6 +131,7 @@ TWICE = sparse.coo_array((np.ones(3), ([0, 1, 1], [0, 1, 1])), shape=(2, 2))
         (lambda: to_scipy(np.zeros((1, 1), np.float16)), TypeError, "x has dtype float16: scipy.sparse holds"),
         (lambda: to_scipy([[1.0]], format="bsr"), ValueError, "format is 'bsr': it must be one of csr, csc, coo"),
         (lambda: from_scipy(np.eye(2)), TypeError, "matrix is a ndarray: it must be a sparse array of scipy"),
+        (lambda: from_scipy(sparse.coo_array([1.0, 0.0])), ValueError, r"matrix has shape \(2,\): it must have two"),
         (lambda: from_scipy(TWICE), ValueError, r"matrix\[1, 1\] is stored 2 times"),
     ],
 )

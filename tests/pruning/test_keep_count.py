@@ -40,6 +40,7 @@ def test_the_number_counts_that_was_written():
     assert int(100 * 0.29) == 28
     assert keep_count(100, 0.29, rounding="floor", counts="pruned") == 71
     assert keep_count(100, Fraction(29, 100)) == 71
+    assert [keep_count(5, Fraction(s)) for s in (0, 1)] == [5, 0]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ def test_inputs_are_not_changed():
         (lambda: optimal_brain_surgeon([1.0, 1.0], [[1, 1], [1, 1]], 1), ValueError, "hessian is not positive def"),
         (lambda: optimal_brain_surgeon([1.0], [[-1.0]], 1), ValueError, "meets a pivot of -1.0"),
         (lambda: optimal_brain_surgeon([1.0], [[1.0]], 2), ValueError, "k is 2: it must be from 0 to 1"),
+        (
+            lambda: optimal_brain_surgeon([1.7e308, 1.7e308], [[1, 0.9], [0.9, 1]], 1),
+            ValueError,
+            r"w\[0\] is inf: the corrections pass the largest float64",
+        ),
         (lambda: optimal_brain_surgeon([1.0], [["a"]], 1), TypeError, "hessian has dtype"),
     ],
 )

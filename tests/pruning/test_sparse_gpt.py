@@ -101,6 +101,15 @@ def test_batches_change_nothing_but_the_order_of_the_sums(block, batches):
     assert np.array_equal(together[1], lazily[1])
 
 
+@pytest.mark.parametrize("lazy_batch", [1, 3, 128])
+def test_reconstructing_with_the_mask_that_was_chosen_gives_the_same_weights(lazy_batch):
+    generator = np.random.default_rng(6)
+    w, x = generator.normal(size=(8, 4)), generator.normal(size=(20, 8))
+    weights, mask = sparse_gpt(w, x.T @ x, 0.5, mask_block=1, lazy_batch=lazy_batch)
+    assert np.array_equal(reconstruct(w, x.T @ x, mask, lazy_batch=lazy_batch), weights)
+    assert not weights[~mask].any()
+
+
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=8), st.data())
 def test_a_diagonal_of_powers_of_two_gives_the_rule_of_damage_and_moves_no_weight(w, data):
     diagonal = np.array([4.0 ** data.draw(st.integers(-3, 3)) for _ in w])  # whose roots are exact

@@ -62,6 +62,18 @@ def test_a_view_gives_what_its_copy_gives(view):
     assert np.array_equal(n_m_sparsify(view(x)), n_m_sparsify(view(x).copy()))
 
 
+@pytest.mark.parametrize("shape", [(0,), (8,), (4, 3)])
+def test_the_mask_holds_booleans(shape):
+    assert n_m_mask(np.ones(shape), m=4, axis=0).dtype == np.bool_
+
+
+@pytest.mark.parametrize("m", [255, 256, 257, 300])
+def test_the_first_and_the_last_of_a_long_group_are_counted_right(m):
+    rising = np.arange(m, dtype=np.float32)
+    assert np.flatnonzero(n_m_mask(rising, n=1, m=m)).tolist() == [m - 1]
+    assert np.flatnonzero(n_m_mask(np.ones(m), n=1, m=m)).tolist() == [0]
+
+
 def test_long_arrays_are_cut_between_groups():
     x = (np.arange(300_000) * 7919 % 1009).astype(np.float32)
     assert np.array_equal(n_m_mask(x, n=1, m=3).reshape(-1, 3), top_k_mask(x.reshape(-1, 3), 1, axis=1))

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles.fixed_point import best_fraction_bits, limits, nearest_float, quantized
 
-from refcompress.quantization.fixed_point import BLOCK, FLOAT_FORMATS, dequantize, fraction_bits, quantize
+from refcompress.quantization.fixed_point import BLOCK, dequantize, fraction_bits, quantize
 from refcompress.rounding import ROUNDING
 
 WORDS = sorted(ROUNDING)
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 FLOAT_DTYPES = [np.dtype(np.float16), BFLOAT16, np.dtype(np.float32), np.dtype(np.float64)]
 INTEGER_DTYPES = [np.dtype(f"{sign}int{width}") for sign in ("", "u") for width in (8, 16, 32, 64)]
-LARGEST = {name: Fraction(float(ml_dtypes.finfo(name).max)) for name in FLOAT_FORMATS}
+# dtype -> bits of the significand, exponent of the smallest subnormal: IEEE 754, table 3.5; bfloat16 is a cut float32
+FORMATS = {"float16": (11, -24), "bfloat16": (8, -133), "float32": (24, -149), "float64": (53, -1074)}
+LARGEST = {name: Fraction(float(ml_dtypes.finfo(name).max)) for name in FORMATS}
 SYMMETRIC = ["half_even", "half_odd", "half_away", "toward_zero", "away_from_zero"]
 
 
@@ -159,6 +161,12 @@ def test_an_infinity_saturates(dtype, rounding):
 def test_a_code_outside_int64_is_refused_with_its_place(x, p, place):
     with pytest.raises(ValueError, match=f"{place}.*its code at p = {p} does not fit int64"):
         quantize(x, p)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_the_largest_and_the_smallest_int64_are_codes(dtype):
+    ends = [2**63 - 1, 2**63 - 2] if dtype is np.uint64 else [2**63 - 1, -(2**63)]
+    assert quantize(np.array(ends, dtype), 0).tolist() == ends
 
 
 def test_a_rounded_uint64_that_fits_is_not_refused():
@@ -308,10 +316,10 @@ CODES = st.sampled_from(INTEGER_DTYPES).flatmap(
 )
 
 
-@pytest.mark.parametrize("name", sorted(FLOAT_FORMATS))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 @given(q=CODES, p=st.integers(-40, 40) | st.integers(-1200, 1200))
 def test_dequantize_is_correctly_rounded(name, q, p):
-    precision, smallest = FLOAT_FORMATS[name]
+    precision, smallest = FORMATS[name]
     expected = nearest_float(Fraction(int(q)) / Fraction(2) ** p, precision, smallest, LARGEST[name])
     result = dequantize(np.array([q]), p, dtype=name)
     assert result.dtype.name == name
@@ -319,9 +327,9 @@ def test_dequantize_is_correctly_rounded(name, q, p):
     assert (np.isinf(value) and (value > 0) == (q > 0)) if expected is None else Fraction(value) == expected
 
 
-@pytest.mark.parametrize("name", sorted(FLOAT_FORMATS))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_integers_beside_a_tie_of_the_format_are_rounded_once(name):
-    precision, smallest = FLOAT_FORMATS[name]
+    precision, smallest = FORMATS[name]
     numbers = [
         sign * (2**length + (2 * odd + 1) * 2 ** (length - precision) + beside)
         for length in range(precision + 1, 63)
@@ -335,7 +343,17 @@ def test_integers_beside_a_tie_of_the_format_are_rounded_once(name):
         assert [None if np.isinf(v) else Fraction(v) for v in result] == expected
 
 
-@pytest.mark.parametrize("name", sorted(FLOAT_FORMATS))
+@pytest.mark.parametrize("length", [1, 2, 10, 50])
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_integers_beside_a_tie_of_subnormals_are_rounded_once(name, length):
+    precision, smallest = FORMATS[name]
+    numbers = [sign * (odd * 2**length + beside) for odd in (1, 3, 5) for beside in (-1, 0, 1) for sign in (1, -1)]
+    p = length + 1 - smallest  # where 2^length is half of the smallest subnormal
+    expected = [nearest_float(Fraction(n) / Fraction(2) ** p, precision, smallest, LARGEST[name]) for n in numbers]
+    assert dequantize(np.array(numbers), p, dtype=name).astype(float).tolist() == expected
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_zero_codes_give_positive_zero(name):
     result = dequantize(np.array([0], np.int8), 3, dtype=name)
     assert not np.signbit(result.astype(float))[0]

@@ -90,6 +90,20 @@ def test_known_bytes(codes, settings, expected):
     assert unpack_int4(packed, len(codes), **settings).tolist() == list(codes)
 
 
+@pytest.mark.parametrize(
+    ("codes", "settings", "expected"),
+    [
+        ([1, -2, 0, -1], {}, "c9"),
+        ([1, -2, 0, -1], {"order": "high_first"}, "63"),
+        ([1, 2, 0, 3, 1], {"signed": False}, "c9 01"),
+    ],
+)
+def test_known_bytes_of_two_bits(codes, settings, expected):
+    packed = pack_int2(np.array(codes), **settings)
+    assert packed.tobytes() == bytes.fromhex(expected)
+    assert unpack_int2(packed, len(codes), **settings).tolist() == codes
+
+
 def test_the_interleaved_order_is_that_of_a_little_endian_word():
     words = pack_int4(np.arange(16), signed=False, order="interleaved").view("<u4")
     assert [f"{word:08x}" for word in words.tolist()] == ["75316420", "fdb9eca8"]
@@ -164,6 +178,7 @@ def test_an_answer_shares_no_memory_with_its_input():
         (lambda: unpack_int4([256], 2), ValueError, r"packed\[0\] is 256: it must be a byte, 0 to 255"),
         (lambda: unpack_int4(np.array([-1], np.int8), 2), ValueError, r"packed\[0\] is -1: it must be a byte"),
         (lambda: unpack_int4(7, 2), ValueError, "packed is a single number"),
+        (lambda: unpack_int4([1], 1, order="low"), ValueError, "^order is 'low': it must be one of low_first"),
         (lambda: unpack_int4([1], -1), ValueError, "length is -1: it must be at least 0"),
         (lambda: unpack_int4([1], 2.0), TypeError, r"length is 2.0 \(float\): it must be an integer"),
         (lambda: unpack_int4([1], 2, signed=None), TypeError, "signed is None"),

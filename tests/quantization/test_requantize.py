@@ -14,7 +14,13 @@ from oracles.requantize import (
     scaled,
 )
 
-from refcompress.quantization.requantize import BLOCK, REQUANTIZE_WORDS, quantize_multiplier, requantize
+from refcompress.quantization.requantize import (
+    BLOCK,
+    REQUANTIZE_WORDS,
+    quantize_multiplier,
+    requantize,
+    scale_accumulators,
+)
 from refcompress.rounding import ROUNDING
 
 EXTREMES = (-(2**31), -(2**31) + 1, -(2**30), -1, 0, 1, 2**30, 2**31 - 2, 2**31 - 1)
@@ -54,6 +60,17 @@ def test_every_shift_is_right_at_extreme_and_negative_accumulators(rounding):
     for shift, multiplier in itertools.product(range(-31, 32), (2**30, 1583594044, 2**31 - 1)):
         result = requantize(acc, multiplier, shift, 3, bits=16, rounding=rounding)
         assert result.tolist() == [requantized(a, multiplier, shift, 3, 16, rounding=rounding) for a in acc.tolist()]
+
+
+@pytest.mark.parametrize("rounding", REQUANTIZE_WORDS)
+@pytest.mark.parametrize("shift", [0, 1, 10, 20, 29])
+def test_the_smallest_remainder_above_and_below_a_code_is_seen(shift, rounding):
+    n, multiplier = 31 - shift, 1583594043  # odd: some accumulator times it leaves a remainder of one
+    one = pow(multiplier, -1, 2**n)
+    acc = np.array([one, one - 2**n, -one, 2**n - one, 0], np.int32)
+    assert {a * multiplier % 2**n for a in acc.tolist()} == {0, 1, 2**n - 1}
+    result = requantize(acc, multiplier, shift, 0, bits=32, rounding=rounding)
+    assert result.tolist() == [requantized(a, multiplier, shift, 0, 32, rounding=rounding) for a in acc.tolist()]
 
 
 @pytest.mark.parametrize("shift", range(-31, 1))
@@ -147,6 +164,16 @@ def test_views_shapes_and_read_only_arrays_work_and_are_not_changed(rounding):
         assert requantize(view, 1583594044, -12, rounding=rounding).tolist() == part.tolist()
     assert requantize(np.zeros((0, 3), np.int32), 2**30, 0, rounding=rounding).shape == (0, 3)
     assert (acc == before).all()
+
+
+@pytest.mark.parametrize("rounding", REQUANTIZE_WORDS)
+def test_accumulators_are_scaled_in_the_array_that_is_given_or_in_a_new_one(rounding):
+    acc, out = np.array([[5, -7], [2**31 - 1, -(2**31)]], np.int32), np.empty((2, 2), np.int64)
+    expected = [[scaled(a, 1583594044, -3, rounding) for a in row] for row in acc.tolist()]
+    new = scale_accumulators(acc, 1583594044, -3, rounding)
+    assert (new.dtype, new.tolist()) == (np.int64, expected)
+    assert scale_accumulators(acc, 1583594044, -3, rounding, out) is out
+    assert out.tolist() == expected
 
 
 def test_more_elements_than_a_block_are_the_same_as_in_parts():
