@@ -128,7 +128,7 @@ def _rel_entr(student: Array, teacher: Array) -> Any:
 
 
 def _mean_squared_error(student: Array, teacher: Array) -> Any:
-    from sklearn.metrics import mean_squared_error  # type: ignore[import-untyped]  # no type hints
+    from sklearn.metrics import mean_squared_error  # no type hints
 
     return mean_squared_error(teacher.reshape(-1), student.reshape(-1))
 
