@@ -1,6 +1,7 @@
 """Settings that every test shares."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,3 +16,6 @@ settings.register_profile(
     "seeded", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("seeded")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's "&" ignores Ctrl-C, which every child would inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
