@@ -129,7 +129,7 @@ class Report:
             beside = e.fault in CONDUCT
 
     def json(self) -> dict[str, Any]:
-        """Return the report as what ``json`` can write, in the form that the README documents."""
+        """Return the report as what ``json`` can write, in the form that the manual documents under "Reference"."""
         example = self.counterexample
         return {
             "operation": self.operation,
