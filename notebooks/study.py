@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import textwrap
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -27,7 +28,7 @@ def show(*things: Callable[..., Any] | tuple[ModuleType, str]) -> None:
 
 
 def _function(function: Callable[..., Any]) -> str:
-    source = inspect.getsource(function).rstrip()
+    source = textwrap.dedent(inspect.getsource(function)).rstrip()  # a method stands indented in its class
     lines = source.splitlines()
     first = ast.parse(source).body[0].body[0]
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and first.lineno < first.end_lineno:

@@ -325,10 +325,13 @@ def as_counterexample(op: Operation, settings: Settings, e: Exchange) -> Counter
 
 
 def _by_hand(op: Operation, settings: Settings, e: Exchange) -> str | None:
-    """Work out the first wrong value as a person would; for operations that say how, and results of one array."""
-    if op.by_hand is None or e.problem is not None or len(e.comparison.wrong) != 1 or not e.comparison.wrong[0].any():
+    """Work out the first wrong value as a person would; for operations that say how."""
+    wrong = e.comparison.wrong
+    part = next((i for i, flags in enumerate(wrong) if flags.any()), None)
+    if op.by_hand is None or e.problem is not None or part is None:
         return None
-    return op.by_hand(e.args, arguments.first_index(e.comparison.wrong[0]), settings)
+    index = arguments.first_index(wrong[part])
+    return op.by_hand(e.args, index if len(wrong) == 1 else (part, *index), settings)
 
 
 def _holds(law: Callable[[Arguments, Any, Settings], bool], e: Exchange, settings: Settings) -> bool:

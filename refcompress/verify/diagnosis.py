@@ -3,7 +3,8 @@
 Every rival (another value of a setting, a known fault, a pair of settings) is evaluated on everything the candidate
 returned. One explains the candidate only if it gives *all* of its answers. Where none does, a rival is tried inside one
 region with the reference outside ("rounds halves away from zero in the last n mod 8 elements"); where that fails too,
-the best partial explanation and the place of the differences are given, and marked as partial.
+a rival is tried that explains all but the sign of zeros, which a product with a mask or a cast may change besides;
+then the best partial explanation and the place of the differences are given, and marked as partial.
 """
 
 import itertools
@@ -140,6 +141,8 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
         found = _complete(singles, judged)
     if not found:
         found = _inside(singles, _places(operation, settings, judged), judged)
+    if not found:
+        found = _but_for_signs_of_zeros(singles, judged)
     if not found:
         partial, location = _partial(singles, judged), _location(_places(operation, settings, judged), judged)
         failed = sum(e.failed for e in judged)
@@ -401,6 +404,47 @@ def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[E
                 text = f"{rival.says}, but only {place.where}; this explains all {total:,} values"
                 return [Explanation(text, rival.settings, rival.fault, total, total)]
     return []
+
+
+def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Return the first rival that gives every number of the candidate, though not the sign of every zero."""
+    ordered, total = _failing_first(judged), sum(e.size for e in judged)
+
+    def wrong(rival: Rival, exchange: Exchange) -> tuple[int, int] | None:
+        """Count the values that the rival does not give, to the bit; None where a number is among them."""
+        values = _values(rival, exchange)
+        if values is None or compare(exchange.expected, values).problem is not None:
+            return None
+        limits = _flat(_bound(rival, exchange, values), values)
+        unsigned = None if limits is None else [np.abs(limit) for limit in limits]
+        plain = [_without_signs_of_zeros(v) for v in (values, exchange.answer.value, exchange.expected)]
+        result = compare(plain[0], plain[1], unsigned)
+        if not result.agrees:
+            return None
+        another = not compare(plain[2], plain[0], None if limits is None else unsigned).agrees
+        return exchange.size - _agreeing(rival, exchange), int(another and not exchange.comparison.agrees)
+
+    for rival in rivals:
+        counts = []
+        for e in ordered:
+            count = wrong(rival, e)
+            if count is None:
+                break
+            counts.append(count)
+        else:
+            signs = sum(signs for signs, _ in counts)
+            if any(another for _, another in counts):
+                text = f"{rival.says}; this explains all {total:,} values but the sign of {signs:,} zeros"
+                return [Explanation(text, rival.settings, rival.fault, total - signs, total)]
+    return []
+
+
+def _without_signs_of_zeros(answer: Any) -> Any:
+    """Return an answer with +0 for every zero."""
+    if isinstance(answer, tuple | list):
+        return type(answer)([_without_signs_of_zeros(part) for part in answer])
+    array = np.asarray(answer)
+    return np.where(array == 0, np.zeros((), array.dtype), array) if is_float(array.dtype) else array
 
 
 def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:

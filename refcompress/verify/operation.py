@@ -117,7 +117,8 @@ class Operation:
     typical: tuple[Settings, ...] = (MappingProxyType({}),)
     """Settings between which all rivals can be told apart; the cases' ``kills`` are declared for them together."""
     by_hand: Callable[[Arguments, tuple[int, ...], Settings], str] | None = None
-    """How the expected value at one index comes about, in one line: ``round(2.5 * 2^0 = 2.5) = 2``."""
+    """How the expected value at one index comes about, in one line: ``round(2.5 * 2^0 = 2.5) = 2``; where the answer
+    has several parts, the index begins with the number of the part."""
     rival_answer: Callable[[Arguments, Settings], Any] | None = None
     """The answer of one who follows other settings, where those have none to the inputs of a case: a k past the end of
     a row keeps the row. None: ``answer``."""

@@ -19,6 +19,10 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 
 import run  # noqa: E402 - it lies beside the notebooks
+import study  # noqa: E402 - the same
+
+from refcompress import rounding  # noqa: E402
+from refcompress.mlp.optimizers import SGD  # noqa: E402
 
 NOTEBOOKS = pytest.mark.parametrize("path", run.notebooks(), ids=lambda path: path.stem)
 
@@ -64,7 +68,11 @@ def test_the_answers_agree_with_the_reference(path):
 
 @NOTEBOOKS
 def test_no_path_of_the_machine_stands_in_a_notebook(path):
-    text = path.read_text(encoding="utf-8")
+    notebook = run.read(path)
+    for cell in run.code_cells(notebook):
+        for output in cell.outputs:
+            output.get("data", {}).pop("image/png", None)  # base64, in which /tmp may stand by chance
+    text = run.text(notebook)
     assert [p for p in (str(ROOT), f"{Path.home()}/", tempfile.gettempdir(), sys.prefix) if p in text] == []
 
 
@@ -158,3 +166,45 @@ def test_metadata_and_the_pieces_of_an_output_are_cleaned(store):
     assert cleaned.metadata == run.METADATA
     assert cleaned.cells[0].metadata == {"jupyter": {"source_hidden": True}, "tags": ["answer"]}
     assert [o.text for o in cleaned.cells[0].outputs] == ["ab\n"]
+
+
+# what the notebooks show of a source
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What ``study.show`` displays of things."""
+
+    def shown(*things):
+        displayed = []
+        monkeypatch.setattr(study, "display", lambda data, raw: displayed.append(data["text/markdown"]))
+        study.show(*things)
+        return displayed
+
+    return shown
+
+
+def test_a_function_is_shown_with_the_first_sentence_of_its_docstring(shown):
+    [text] = shown(rounding.wrap)
+    start = '`refcompress/rounding.py`\n\n```python\ndef wrap(q: Array, low: int, high: int) -> Array:\n    """Take q modulo'
+    assert text.startswith(start)
+    assert text.endswith("\n```")
+
+
+def test_a_method_is_shown_as_if_it_stood_by_itself(shown):
+    [text] = shown(SGD.initial_state)
+    assert "```python\ndef initial_state(self, w: Array) -> Array:\n    " in text
+
+
+def test_a_long_docstring_is_cut_to_its_first_sentence(shown):
+    assert "Parameters" in rounding.round_to_integer.__doc__
+    [text] = shown(rounding.round_to_integer)
+    assert "Parameters" not in text
+    assert text.count('"""') == 2
+
+
+def test_a_table_is_shown_by_its_name_and_functions_of_one_module_together(shown):
+    [text] = shown((rounding, "OVERFLOW"), rounding.saturate)
+    assert 0 < text.index("OVERFLOW") < text.index("def saturate")
+    with pytest.raises(ValueError, match="refcompress.rounding has no 'MISSING' at its top level"):
+        study.show((rounding, "MISSING"))

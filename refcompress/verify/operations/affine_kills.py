@@ -4,16 +4,16 @@ A line of names and patterns (``rounding=*``), less those that follow a ``!``.
 """
 
 _AFFINE_QUANTIZE_LAYOUTS = (
-    "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_2 !decimals_3 !guard_bits_2 !guard_bits_4 "
-    "!guard_bits_8 !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first !range_in_float32 "
-    "!scale_at_* !subnormals_flushed !tie_tolerance"
+    "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_2 !decimals_3 !guard_bits_2 "
+    "!guard_bits_4 !guard_bits_8 !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "
+    "!range_in_float32 !scale_at_* !subnormals_flushed !tie_tolerance !sum_and_range_in_float32"
 )
 AFFINE_QUANTIZE: dict[str, str] = {
     "small numbers, one a call": (
         "bits=2 bits=3 bytes_swapped epsilon_added even_codes fake_quantized from_x_min fused_nan_high "
         "guard_bits_1 half_* negative_* not_rounded plus_* reciprocal_* rounding=* scale_ignored "
         "scale_multiplied scale_plus_* scale_power_of_two scaling=reciprocal sign_* signed=False x_rounded "
-        "x_truncated zero zero_* !zero_point_int8 !zero_point_of_*"
+        "x_truncated zero zero_* other_sign_moved !zero_point_int8 !zero_point_of_*"
     ),
     "reported inputs": (
         "* !axis=* !axis_* !channels_reversed !column_order !flat_* !infinity_* !largest_scale !next_channel "
@@ -24,20 +24,21 @@ AFFINE_QUANTIZE: dict[str, str] = {
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !decimals_* !even_codes !guard_* !huge_is_lowest "
         "!infinity_* !low_8_bits_first !quotient_* !reciprocal_float64 !reciprocal_nan_* "
         "!reciprocal_unrounded !scale_at_* !scale_bfloat16 !scale_float16 !scale_float32 !scale_power_of_two "
-        "!scaling=* !subnormals_flushed !tie_tolerance !x_bfloat16 !x_float16 !x_float32 !x_rounded"
+        "!scaling=* !subnormals_flushed !tie_tolerance !x_bfloat16 !x_float16 !x_float32 !x_rounded "
+        "!cast_and_sum_in_int64"
     ),
     "exact ties, integers for a scale": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !decimals_* !even_codes !guard_* !huge_is_lowest "
         "!infinity_* !low_8_bits_first !quotient_float32 !scale_at_* !scale_bfloat16 !scale_float16 "
-        "!scale_float32 !scaling=exact !subnormals_flushed !tie_tolerance !x_float32"
+        "!scale_float32 !scaling=exact !subnormals_flushed !tie_tolerance !x_float32 !cast_and_sum_in_int64"
     ),
     "nearest to ties, fractions for a scale": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !huge_is_lowest !infinity_* !range_twice "
-        "!scale_at_* !subnormals_flushed"
+        "!scale_at_* !subnormals_flushed !cast_and_sum_in_int64"
     ),
     "one ulp beside a tie": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !huge_is_lowest !infinity_* !low_8_bits_first "
-        "!range_twice !scale_at_* !subnormals_flushed"
+        "!range_twice !scale_at_* !subnormals_flushed !cast_and_sum_in_int64"
     ),
     "whole steps": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !decimals_* !epsilon_added !from_x_min "
@@ -45,18 +46,19 @@ AFFINE_QUANTIZE: dict[str, str] = {
         "!infinity_* !low_8_bits_first !plus_half_float32 !plus_half_float64 !quotient_* !reciprocal_* "
         "!rounding=half_* !scale_at_* !scale_bfloat16 !scale_float16 !scale_float32 !scale_plus_* !scaling=* "
         "!sign_half_truncated !subnormals_flushed !tie_tolerance !x_bfloat16 !x_float16 !x_float32 "
-        "!zero_point_added=before_rounding"
+        "!zero_point_added=before_rounding !cast_and_sum_in_int64"
     ),
     "sixteenths of a step, and close to ties": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !huge_is_lowest !infinity_* !low_* "
-        "!range_in_float32 !scale_at_* !subnormals_flushed !zero_point_int8"
+        "!range_in_float32 !scale_at_* !subnormals_flushed !zero_point_int8 !sum_and_range_in_float32"
     ),
     "around q_min and q_max": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !huge_is_lowest !infinity_* !scale_at_* !subnormals_flushed"
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !huge_is_lowest !infinity_* !scale_at_* !subnormals_flushed "
+        "!cast_and_sum_in_int64"
     ),
     "far outside the range": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !guard_bits_4 !guard_bits_8 !huge_is_lowest !infinity_* "
-        "!scale_at_* !subnormals_flushed"
+        "!scale_at_* !subnormals_flushed !cast_and_sum_in_int64"
     ),
     "around the ends of int8, int16 and int32": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_* !flat_chunks !guard_* !reciprocal_nan_* !scale_at_* "
@@ -77,56 +79,57 @@ AFFINE_QUANTIZE: dict[str, str] = {
     ),
     "subnormal scales": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !huge_is_lowest "
-        "!infinity_* !low_* !range_in_float32"
+        "!infinity_* !low_* !range_in_float32 !sum_and_range_in_float32"
     ),
     "huge scales": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_* !guard_bits_2 !guard_bits_4 "
         "!guard_bits_8 !huge_is_lowest !infinity_* !low_* !one_code_short !one_code_too_high "
         "!outside_is_zero_point !range_in_float32 !range_twice !scale_at_* !scale_plus_* !subnormals_flushed "
-        "!tie_tolerance !unsigned_q_max !zero_point_int8"
+        "!tie_tolerance !unsigned_q_max !zero_point_int8 !sum_and_range_in_float32"
     ),
     "past 2^10, 2^22 and 2^30": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !bits=32 !cast_before_sum !flat_chunks !huge_is_lowest "
-        "!infinity_* !outside_is_zero_point !range_twice !scale_at_* !subnormals_flushed"
+        "!infinity_* !outside_is_zero_point !range_twice !scale_at_* !subnormals_flushed "
+        "!cast_and_sum_in_int64"
     ),
     "many scales": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !decimals_* !guard_bits_2 !guard_bits_4 "
         "!guard_bits_8 !huge_is_lowest !infinity_* !low_8_bits_first !scale_at_least_normal "
-        "!subnormals_flushed !tie_tolerance"
+        "!subnormals_flushed !tie_tolerance !cast_and_sum_in_int64"
     ),
     "many zero points": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_before_sum !decimals_3 !huge_is_lowest !infinity_* "
         "!reciprocal_float64 !reciprocal_nan_* !scale_at_* !scaling=reciprocal !subnormals_flushed "
-        "!tie_tolerance"
+        "!tie_tolerance !cast_and_sum_in_int64"
     ),
     "every quarter of a code over the range": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !huge_is_lowest "
         "!infinity_* !low_16_bits_first !low_32_bits_first !range_in_float32 !scale_at_* !subnormals_flushed "
-        "!zero_point_int8"
+        "!zero_point_int8 !sum_and_range_in_float32"
     ),
     "longer than a block": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_* !guard_* !huge_is_lowest !infinity_* "
         "!low_* !quotient_float16 !quotient_float32 !range_in_float32 !reciprocal_float64 !reciprocal_nan_* "
         "!scale_at_* !scale_bfloat16 !scale_float16 !scale_float32 !scaling=* !subnormals_flushed "
-        "!tie_tolerance !x_float16 !x_float32 !zero_point_int8 !zero_point_uint8"
+        "!tie_tolerance !x_float16 !x_float32 !zero_point_int8 !zero_point_uint8 !sum_and_range_in_float32"
     ),
     "lengths around vector widths": (
         "axis=None bits=2 bytes_swapped channels_reversed column_order epsilon_added even_codes "
         "fake_quantized flat_* from_x_min fused_nan_high guard_bits_1 half_* largest_scale negative_* "
         "next_channel not_rounded plus_* reciprocal_then_sum reciprocal_unrounded reversed_order rounding=* "
-        "scale_* sign_* signed=False x_rounded x_truncated zero zero_* !scale_at_* !scale_bfloat16 "
-        "!scale_float16 !scale_float32 !zero_point_int8 !zero_point_uint8"
+        "scale_* sign_* signed=False x_rounded x_truncated zero zero_* other_sign_moved !scale_at_* "
+        "!scale_bfloat16 !scale_float16 !scale_float32 !zero_point_int8 !zero_point_uint8"
     ),
     "axes of equal length": (
         "* !cast_* !codes_* !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "
-        "!range_in_float32 !scale_at_* !subnormals_flushed !zero_point_int8"
+        "!range_in_float32 !scale_at_* !subnormals_flushed !zero_point_int8 !sum_and_range_in_float32"
     ),
     "0-d, empty and 4-d": (
         "axis=* axis_* bits=2 bits=3 bytes_swapped channels_reversed column_order epsilon_added even_codes "
         "fake_quantized flat_* from_x_min fused_nan_high half_* largest_scale negative_* next_channel "
         "not_rounded one_code_short plus_* quotient_bfloat16 quotient_float32 reciprocal_then_sum "
         "reversed_order rounding=* scale_* scaling=exact sign_* signed=False x_bfloat16 x_float32 x_rounded "
-        "x_truncated zero zero_* !scale_at_* !zero_point_int8 !zero_point_uint8"
+        "x_truncated zero zero_* other_sign_moved !scale_at_* !zero_point_int8 !zero_point_uint8"
     ),
     "strided": _AFFINE_QUANTIZE_LAYOUTS,
     "reversed": _AFFINE_QUANTIZE_LAYOUTS,

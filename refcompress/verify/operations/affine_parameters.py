@@ -85,6 +85,7 @@ AFFINE_PARAMETERS = Operation(
         {"symmetric": True, "signed": False},
         {"arithmetic": "float32", "signed": False},
     ),
+    by_hand=affine_parameters_cases.by_hand,
     rejects=(
         ("x_min = nan", lambda s: (float("nan"), 1.0)),
         ("x_min above x_max", lambda s: (1.0, -1.0)),

@@ -5,6 +5,7 @@ of the step's half: for every range that is symmetric around 0, and for those th
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -254,3 +255,33 @@ REGIONS = (
     Region("left_heavy", "where |x_min| is larger than |x_max|", _calls_where(lambda a, b, s: -a > b)),
     Region("right_heavy", "where |x_max| is larger than |x_min|", _calls_where(lambda a, b, s: b > -a)),
 )
+
+
+def by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
+    """Work out a scale or a zero point."""
+    (low, high), (q_min, q_max) = widened(args), limits(settings)
+    right = [part.item() for part in chosen(args, settings)]
+    width = f"the range with 0 in it is {low} to {high}"
+    exact = settings["arithmetic"] == "exact"
+    rounded = "rounded once to float32" if exact else "each step in float32"
+    if low == high:
+        return f"{width}: s = 1.0" if index[0] == 0 else f"{width}: the code of 0 is {right[1]}"
+    if settings["symmetric"]:
+        zero = middle(settings)
+        return (
+            f"s = max(|{args[0]}|, |{args[1]}|) / ({q_max} - {zero}) = {right[0]!r}, {rounded}"
+            if index[0] == 0
+            else f"symmetric: z is the middle code {zero}"
+        )
+    steps = f"({high} - {low}) / ({q_max} - {q_min})"
+    if index[0] == 0:
+        return f"{width}: s = {steps} = {right[0]!r}, {rounded}"
+    if not exact:
+        return f"{width}: z = {q_min} - {low} / {right[0]!r}, each step in float32, half_even gives {right[1]}"
+    z = q_min - Fraction(low) * (q_max - q_min) / (Fraction(high) - Fraction(low))
+    return f"{width}: z = {q_min} - {low} / {steps} = {_number(z)}, half_even gives {right[1]}"
+
+
+def _number(z: Fraction) -> str:
+    """Write a number exactly where a short decimal does, else to six digits."""
+    return str(float(z)) if (z * 64).denominator == 1 else f"{float(z):.6g}..."

@@ -149,9 +149,37 @@ def _sum_in_int32(args: Arguments, settings: Settings) -> Any:
         return ranged(low_bits(32)(cast_to_int32(codes - z) + z), settings)
 
 
+def _sum_in_int64(args: Arguments, settings: Settings) -> Any:
+    """Cast to int64, which has -2^63 for what does not fit: with a negative z the sum wraps to the other end."""
+    codes, z = _sums(args, settings)
+    steps = codes - z
+    with np.errstate(invalid="ignore"):
+        fits = (steps >= -(2.0**63)) & (steps < 2.0**63)
+    lost = z.astype(np.float64) if settings["overflow"] == "wrap" else np.where(z < 0, np.inf, -np.inf)
+    return ranged(np.where(fits, codes, lost), settings)
+
+
+def _sum_in_float32(args: Arguments, settings: Settings) -> Any:
+    """Add z in float32 and clip against bounds held in it, as NumPy does where x is float32."""
+    codes, z = _sums(args, settings)
+    with np.errstate(all="ignore"):
+        total = (codes - z).astype(np.float32) + z.astype(np.float32)
+    return _cast_from_float32(total.astype(np.float64), settings)
+
+
+def _of_other_sign(args: Arguments, settings: Settings) -> Any:
+    """Bring the codes into [0, 2^bits) where they are signed, and the other way round; then move them."""
+    other = {**settings, "signed": not settings["signed"], "narrow_range": False}
+    half = 2 ** (settings["bits"] - 1)
+    return ranged(_sums(args, settings)[0], other) + (-half if settings["signed"] else half)
+
+
 def _range_in_float32(args: Arguments, settings: Settings) -> Any:
     """Clip against bounds held in float32, where 2^31 - 1 is 2^31, then cast to int32."""
-    codes = _sums(args, settings)[0]
+    return _cast_from_float32(_sums(args, settings)[0], settings)
+
+
+def _cast_from_float32(codes: Array, settings: Settings) -> Array:
     if settings["overflow"] == "wrap":
         return ranged(codes, settings)
     low, high = (float(np.float32(end)) for end in limits(settings))
@@ -256,6 +284,21 @@ FAULTS = (
         "cast_and_sum_in_int32",
         "casts round(x / s) to int32, where what does not fit becomes -2^31, and adds z there, where the sum wraps",
         _sum_in_int32,
+    ),
+    Fault(
+        "cast_and_sum_in_int64",
+        "casts round(x / s) to int64, where what does not fit becomes -2^63, and adds z there, where the sum wraps",
+        _sum_in_int64,
+    ),
+    Fault(
+        "sum_and_range_in_float32",
+        "adds z and applies the range in float32, where a wide q_max is one too high and its cast overflows",
+        _sum_in_float32,
+    ),
+    Fault(
+        "other_sign_moved",
+        "brings the codes into the range of the other signedness and moves them by 2^(bits - 1), but not the zero point",
+        _of_other_sign,
     ),
     Fault("codes_in_float16", "holds the codes in float16, which has no odd ones past 2^11", _held_in("float16")),
     Fault("codes_in_bfloat16", "holds the codes in bfloat16, which has no odd ones past 2^8", _held_in("bfloat16")),

@@ -25,12 +25,12 @@ def converted(args: Arguments, settings: Settings) -> Array:
     """Return the codes of one who follows other settings, also where the reference refuses.
 
     A zero point outside the codes is added all the same; an infinity that would be wrapped, and the nan of 0 times an
-    infinite reciprocal, become 0, as a processor's conversion leaves their low bits.
+    infinite reciprocal, become 0, as a processor's conversion leaves their low bits. A code has no negative zero.
     """
     try:
         return quantized(args, settings)
     except ValueError:
-        return rounded_and_ranged(*to_be_rounded(args, settings), settings)
+        return rounded_and_ranged(*to_be_rounded(args, settings), settings) + 0.0
 
 
 def limits(settings: Settings) -> tuple[int, int]:

@@ -160,6 +160,11 @@ LOGITS: tuple[tuple[str, str, Logits], ...] = (
         lambda s, t, T: (log_softmax(s * T), log_softmax(t * T)),
     ),
     (
+        "softened_twice",
+        "divides the logits by the temperature twice",
+        lambda s, t, T: (log_softmax(s / T / T), log_softmax(t / T / T)),
+    ),
+    (
         "after_softmax",
         "divides by the temperature after the softmax, and takes the softmax again",
         lambda s, t, T: (log_softmax(softmax(s) / T), log_softmax(softmax(t) / T)),

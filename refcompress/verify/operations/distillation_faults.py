@@ -103,6 +103,11 @@ FACTORS: tuple[tuple[str, str, Callable[[tuple[int, ...], float, Settings], floa
         "divides by the last dimension alone",
         lambda shape, T, s: 1 / _divided(shape, s) / shape[-1],
     ),
+    (
+        "rows_divided",
+        "divides by the number of rows, as after flattening to two dimensions, and not by the first dimension",
+        lambda shape, T, s: 1 / _divided(shape, s) / max(1, int(np.prod(shape[:-1]))),
+    ),
     ("divided_twice", "divides twice by what it should divide by once", lambda shape, T, s: _divided(shape, s)),
     ("batch_divided_again", "divides by the batch once more", lambda shape, T, s: 1 / max(shape[0], 1)),
     ("batch_not_divided", "is too large by the size of the batch", lambda shape, T, s: shape[0]),
@@ -139,6 +144,12 @@ def _both(s: Array, t: Array, settings: Settings) -> Any:
     return divergence(a, b, {**settings, "direction": "forward"}) + divergence(
         a, b, {**settings, "direction": "reverse"}
     )
+
+
+def _from_the_mean(s: Array, t: Array, settings: Settings) -> Any:
+    a, b = log_softmax(s), log_softmax(t)
+    mean = np.logaddexp(a, b) - np.log(2)
+    return (np.exp(a) * (a - mean) + np.exp(b) * (b - mean)) / 2
 
 
 def _overflowing(s: Array, t: Array, settings: Settings) -> Any:
@@ -227,6 +238,12 @@ LOSS_FAULTS = (
         _of_both(loss_bound_in),
     ),
     _fault(
+        "jensen_shannon",
+        "is the Jensen-Shannon divergence: the mean of the divergences of both from their mean",
+        of_scaled(_from_the_mean),
+        _of_both(loss_bound_in),
+    ),
+    _fault(
         "magnitudes",
         "adds up the magnitudes of the terms",
         _weighed(lambda first, second: np.exp(first) * np.abs(first - second)),
@@ -242,7 +259,12 @@ LOSS_FAULTS = (
         "adds a small number (1e-8) to the probabilities inside the logarithms",
         _weighed(_with_epsilon(lambda p: p + 1e-8)),
     ),
-    _fault("clamped", "clamps the probabilities at 1e-7", _weighed(_with_epsilon(lambda p: np.maximum(p, 1e-7)))),
+    *(
+        _fault(
+            name, f"clamps the probabilities at {least}", _weighed(_with_epsilon(lambda p, e=least: np.maximum(p, e)))
+        )  # type: ignore[misc]
+        for name, least in (("clamped", 1e-7), ("clamped_1e_8", 1e-8))
+    ),
     _fault(
         "mse_of_logits",
         "takes the squared differences of the logits divided by T",

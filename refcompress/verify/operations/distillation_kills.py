@@ -2,18 +2,18 @@
 
 LOSS_KILLS = {
     "two classes": (
-        "* !batch_divided_again !batch_not_divided !clamped !first_example_only !log_overflow !over_everything "
-        "!overflow !teacher_reversed !teacher_shifted !underflow"
+        "* !batch_divided_again !batch_not_divided !clamped !first_example_only !log_overflow "
+        "!over_everything !overflow !teacher_reversed !teacher_shifted !underflow !clamped_1e_8"
     ),
     "one class": "mse_of_logits over_everything over_the_batch probabilities target_probabilities",
     "a batch of 1": (
-        "* !batch_divided_again !batch_not_divided !clamped !first_example_only !log_overflow !over_everything "
-        "!overflow !teacher_reversed !teacher_shifted !underflow"
+        "* !batch_divided_again !batch_not_divided !clamped !first_example_only !log_overflow "
+        "!over_everything !overflow !teacher_reversed !teacher_shifted !underflow !clamped_1e_8"
     ),
-    "as many classes as examples": "* !clamped !log_overflow !overflow !underflow",
+    "as many classes as examples": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
     "more classes than examples": "* !log_overflow !overflow !underflow",
-    "more examples than classes": "* !clamped !log_overflow !overflow !underflow",
-    "3-d": "* !log_overflow !overflow !underflow",
+    "more examples than classes": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
+    "3-d": "* !log_overflow !overflow !underflow !clamped_1e_8",
     "many classes": "* !log_overflow !overflow !underflow",
     "student = teacher": (
         "cross_entropy entropy_alone hard_teacher probabilities student_not_softened target_probabilities "
@@ -24,24 +24,25 @@ LOSS_KILLS = {
         "student_not_softened target_probabilities teacher_classes_reversed teacher_not_softened teacher_reversed "
         "teacher_shifted teacher_softmax_twice"
     ),
-    "the same example again": "* !clamped !log_overflow !overflow !teacher_reversed !teacher_shifted !underflow",
-    "one example differs": "* !clamped !log_overflow !overflow !underflow",
+    "the same example again": "* !clamped !log_overflow !overflow !teacher_reversed !teacher_shifted !underflow !clamped_1e_8",
+    "one example differs": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
     "one side is uniform": (
-        "* !clamped !log_overflow !overflow !teacher_classes_reversed !teacher_reversed !teacher_shifted !underflow"
+        "* !clamped !log_overflow !overflow !teacher_classes_reversed !teacher_reversed !teacher_shifted "
+        "!underflow !clamped_1e_8"
     ),
     "nearly certain": "* !log_overflow !over_the_batch !overflow !teacher_shifted !underflow",
-    "small differences": "* !clamped !last_example_left_out !log_overflow !overflow !underflow",
-    "exponentials past the largest number": "* !clamped !first_example_only !last_example_left_out !underflow",
+    "small differences": "* !clamped !last_example_left_out !log_overflow !overflow !underflow !clamped_1e_8",
+    "exponentials past the largest number": "* !clamped !first_example_only !last_example_left_out !underflow !clamped_1e_8",
     "probabilities below the smallest number": (
         "* !batch_divided_again !batch_not_divided !first_example_only !log_overflow !over_everything "
         "!teacher_reversed !teacher_shifted"
     ),
-    "impossible classes": "* !clamped !log_overflow !underflow",
+    "impossible classes": "* !clamped !log_overflow !underflow !clamped_1e_8",
     "fractions of all digits": "* !log_overflow !overflow !underflow",
-    "strided": "* !clamped !log_overflow !overflow !underflow",
-    "reversed": "* !clamped !log_overflow !overflow !underflow",
-    "Fortran order": "* !log_overflow !overflow !underflow",
-    "read-only": "* !clamped !log_overflow !overflow !underflow",
+    "strided": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
+    "reversed": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
+    "Fortran order": "* !log_overflow !overflow !underflow !clamped_1e_8",
+    "read-only": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
 }
 
 GRADIENT_KILLS = {

@@ -67,6 +67,7 @@ MASKED_SGD_STEP = Operation(
     regions=masked_cases.REGIONS,
     bound=masked_faults.step_bound,
     typical=({}, {"dtype": "float64"}, {"lr": 1.0, "momentum": 0.5, "weight_decay": 0.5}),
+    by_hand=masked_cases.by_hand,
     rejects=(
         ("w[0] = nan", lambda s: masked_cases.call([np.nan, 1], [1, 1], [0, 0], [True, True], s)),
         ("shapes (2,) and (2, 1)", lambda s: masked_cases.call([1, 1], [[1], [1]], [0, 0], [True, True], s)),

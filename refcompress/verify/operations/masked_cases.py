@@ -193,3 +193,14 @@ REGIONS = (
     Region("negative", "where w is negative", _where(lambda s: s.w < 0)),
     Region("against", "where gradient and velocity have opposite signs", _where(lambda s: s.g * s.v < 0)),
 )
+
+
+def by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
+    """Work out a weight or a velocity."""
+    part, *place = index
+    s = step_of(args, settings)
+    w, g, v, kept, new = (a[tuple(place)] for a in (s.w, s.g, s.v, s.mask, s.velocity))
+    if not kept:
+        return f"the mask prunes it: {'the velocity' if part else 'w'} is 0"
+    velocity = f"v' = {s.momentum} * {v} + {g} + {s.decay} * {w} = {new}"
+    return velocity if part else f"{velocity}; w' = {w} - {s.lr} * {new} = {s.along(s.velocity)[tuple(place)]}"

@@ -140,6 +140,12 @@ def _decoupled(rate: Callable[[Step], float]) -> Callable[[Step], Pair]:
     return rule
 
 
+def _decay_after_mask(s: Step) -> Pair:
+    v = s.momentum * s.v + s.g
+    w, v = _where(s, s.along(v), v)
+    return w - s.lr * s.decay * s.w, v
+
+
 def _decayed_by(decay: Callable[[Step], Array]) -> Callable[[Step], Pair]:
     return _masked(lambda s: s.momentum * s.v + s.g + decay(s))
 
@@ -228,6 +234,11 @@ RULES: tuple[tuple[str, str, Callable[[Step], Pair]], ...] = (
         "decoupled_whole",
         "decays by weight_decay whatever lr is, decoupled from the gradient",
         _decoupled(lambda s: s.decay),
+    ),
+    (
+        "decay_after_mask",
+        "decays by lr * weight_decay after the mask: what is pruned only now is not 0",
+        _decay_after_mask,
     ),
     ("decay_negated", "takes the weight decay with the wrong sign", _decayed_by(lambda s: -s.decay * s.w)),
     ("decay_doubled", "decays by 2 * weight_decay, as of weight_decay * w^2", _decayed_by(lambda s: 2 * s.decay * s.w)),

@@ -7,7 +7,8 @@ MASKED_SGD_STEP: dict[str, str] = {
     ),
     "one weight that is pruned": (
         "decayed_gradient_masked gradient_masked mask_before mask_ignored mask_inverted mask_of_weights "
-        "times_mask update_masked velocity_decays velocity_times_mask velocity_unmasked weights_unmasked"
+        "times_mask update_masked velocity_decays velocity_times_mask velocity_unmasked weights_unmasked "
+        "decay_after_mask"
     ),
     "velocity from before the pruning": "* !mask_before !mask_of_weights !weights_unmasked !zeros_stay_zero",
     "pruned only now": "* !zeros_stay_zero",

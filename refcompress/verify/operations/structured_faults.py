@@ -43,6 +43,11 @@ def right_mask(x: Array, settings: Settings) -> Array:
     return ungrouped(_largest(grouped(x, settings), settings["n"], settings), x.shape, settings)
 
 
+def _drops_n(x: Array, settings: Settings) -> Array:
+    n = min(settings["n"], settings["m"])
+    return ungrouped(_largest(grouped(x, settings), settings["m"] - n, settings), x.shape, settings)
+
+
 def _second_axis(x: Array, settings: Settings) -> Array:
     other = {**settings, "axis": 1}
     if x.ndim < 3 or x.shape[1] % settings["m"]:
@@ -167,6 +172,7 @@ def _value_fault(fault: Fault) -> Fault:
 
 FAULTS = (
     *(Fault(name, IN_GROUPS[name], _masked(_in_group(rule))) for name, _, rule in RULES if name in IN_GROUPS),
+    Fault("drops_n", "drops n entries of a group instead of keeping n", _masked(_drops_n)),
     Fault("second_axis", "groups along axis 1 of arrays of three and more dimensions", _masked(_second_axis)),
     Fault("share_of_rows", "keeps the share n / m of every line instead of n of each group", _masked(_of_rows)),
     Fault("share_of_array", "keeps the share n / m of the whole array instead of n of each group", _masked(_of_array)),

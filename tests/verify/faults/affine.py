@@ -107,6 +107,22 @@ def casts_and_adds_in_int32(x, scale, zero_point):
 
 
 @quiet
+def casts_and_adds_in_int64(x, scale, zero_point):
+    return np.clip(np.rint(x / np.float32(scale)).astype(np.int64) + zero_point, -128, 127)
+
+
+@quiet
+def clips_as_numpy_does(x, scale, zero_point):
+    v = np.clip(np.rint(x / np.float32(scale)) + zero_point, -(2**31), 2**31 - 1)
+    return np.where(v >= 2.0**31, -(2.0**31), v)  # as a processor casts it to int32
+
+
+@quiet
+def moves_signed_codes(x, scale, zero_point):
+    return np.clip(np.rint(x / np.float32(scale)) + zero_point, -128, 127) + 128
+
+
+@quiet
 def casts_the_sum_then_clips(x, scale, zero_point):
     return clipped((np.rint(x / np.float32(scale)).astype(np.float64) + zero_point).astype(np.int32))
 
@@ -483,6 +499,15 @@ WRONG = [
         UNSIGNED,
     ),
     Wrong("cast to int32, then z", "affine_quantize", casts_then_clips, "before z is added: what does not fit"),
+    Wrong("cast and sum in int64", "affine_quantize", casts_and_adds_in_int64, "to int64, .* -2.63, and adds z there"),
+    Wrong(
+        "everything in float32",
+        "affine_quantize",
+        clips_as_numpy_does,
+        "adds z and applies the range in float32",
+        {"bits": 32},
+    ),
+    Wrong("signed codes, moved", "affine_quantize", moves_signed_codes, "but not the zero point", UNSIGNED),
     Wrong("cast and sum in int32", "affine_quantize", casts_and_adds_in_int32, "adds z there, where the sum wraps"),
     Wrong("cast of the sum", "affine_quantize", casts_the_sum_then_clips, "casts to int32 before any range"),
     Wrong("no clip", "affine_quantize", forgets_the_clip, "wraps out-of-range"),

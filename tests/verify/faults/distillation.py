@@ -113,6 +113,27 @@ def clamped(student, teacher):
     return T * T * (q * np.log(q / p)).sum() / len(p)
 
 
+def clamped_lower(student, teacher):
+    p, q = (np.maximum(softmax(z.astype(np.float64) / T), 1e-8) for z in (student, teacher))
+    return T * T * (q * (np.log(q) - np.log(p))).sum() / len(p)
+
+
+def softened_twice(student, teacher):
+    return kd(log_softmax(student / T / T), log_softmax(teacher / T / T))
+
+
+def mean_over_all_rows(student, teacher):
+    rows = (z.reshape(-1, z.shape[-1]) for z in (student / T, teacher / T))
+    return kd(*map(log_softmax, rows))
+
+
+def jensen_shannon(student, teacher):
+    p, q = (softmax(z.astype(np.float64) / T) for z in (student, teacher))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [np.nansum(one * np.log(one / ((p + q) / 2))) for one in (p, q)]
+    return T * T * sum(terms) / 2 / len(p)
+
+
 def student_overwritten(student, teacher):
     student -= student.max(axis=-1, keepdims=True)
     return kd(log_softmax(student / T), log_softmax(teacher / T))
@@ -148,6 +169,15 @@ def not_divided_by_the_batch(student, teacher):
 
 def divided_by_the_batch_twice(student, teacher):
     return difference(student, teacher) / len(student)
+
+
+def softened_twice_in_the_gradient(student, teacher):
+    return difference(student / T, teacher / T)
+
+
+def gradient_over_all_rows(student, teacher):
+    rows = (z.reshape(-1, z.shape[-1]) for z in (student, teacher))
+    return difference(*rows).reshape(student.shape)
 
 
 def with_respect_to_the_teacher(student, teacher):
@@ -282,6 +312,10 @@ WRONG = [
     Wrong("epsilon", LOSS, epsilon_in_the_logarithms, "adds a small number"),
     Wrong("epsilon on one side", LOSS, epsilon_in_the_student_s_logarithm, "adds a small number"),
     Wrong("clamped", LOSS, clamped, "clamps the probabilities"),
+    Wrong("clamped at 1e-8", LOSS, clamped_lower, "clamps the probabilities at 1e-08"),
+    Wrong("temperature twice", LOSS, softened_twice, "logits by the temperature twice"),
+    Wrong("all rows", LOSS, mean_over_all_rows, "divides by the number of rows"),
+    Wrong("Jensen-Shannon", LOSS, jensen_shannon, "is the Jensen-Shannon divergence"),
     Wrong("student overwritten", LOSS, student_overwritten, "changes its input student"),
     Wrong("reverse without scale", LOSS, reverse_without_scale, r"does not multiply by T.2.*KL\(student"),
     Wrong("chain rule forgotten", GRADIENT, chain_rule_forgotten, "misses the factor 1/T"),
@@ -289,6 +323,8 @@ WRONG = [
     Wrong("scale forgotten", GRADIENT, scale_forgotten_in_the_gradient, "does not multiply by T.2"),
     Wrong("not divided", GRADIENT, not_divided_by_the_batch, "does not divide: the sum"),
     Wrong("divided twice", GRADIENT, divided_by_the_batch_twice, "divides twice|once more"),
+    Wrong("temperature twice", GRADIENT, softened_twice_in_the_gradient, "logits by the temperature twice"),
+    Wrong("all rows", GRADIENT, gradient_over_all_rows, "divides by the number of rows"),
     Wrong("by the teacher", GRADIENT, with_respect_to_the_teacher, "with respect to the teacher"),
     Wrong("temperature on one side", GRADIENT, temperature_on_one_side, "the student's logits alone"),
     Wrong("batch axis", GRADIENT, batch_axis, "softmax over the batch"),

@@ -217,6 +217,10 @@ def one_in_four(x):
     return groups_in_rows(x, np.abs(x), n=1)
 
 
+def one_in_four_dropped(x):
+    return groups_in_rows(x, np.abs(x), n=3)
+
+
 def three_in_four(x):
     return groups_in_rows(x, np.abs(x), n=3)
 
@@ -387,6 +391,17 @@ def step_with_decay_after(w, gradient, velocity, mask):
     return np.where(mask, w - LR * velocity, 0) - np.where(mask, LR * DECAY * w, 0), velocity
 
 
+def step_with_decay_after_the_mask(w, gradient, velocity, mask):
+    wide, g, v = (a.astype(np.float64) for a in (w, gradient, velocity))
+    v = np.where(mask, 0.9 * v + g, 0)
+    return (np.where(mask, wide - 0.1 * v, 0) - 0.1 * 0.01 * wide).astype(w.dtype), v.astype(w.dtype)
+
+
+def step_of_multiplied_weights(w, gradient, velocity, mask):
+    v = np.float32(0.9) * velocity + gradient + np.float32(0.01) * w
+    return (w - np.float32(0.1) * v) * mask, v
+
+
 def step_without_decay(w, gradient, velocity, mask):
     velocity = np.where(mask, MOMENTUM * velocity + gradient, 0)
     return np.where(mask, w - LR * velocity, 0), velocity
@@ -533,6 +548,7 @@ WRONG = [
         {},
         "torch",
     ),
+    Wrong("n dropped", "n_m_sparsify", one_in_four_dropped, "drops n entries of a group", {"n": 1}),
     Wrong("no mask", "masked_sgd_step", step_without_mask, "ignores the mask"),
     Wrong("times the mask", "masked_sgd_step", step_times_mask, "pruned negatives become -0"),
     Wrong("mask before", "masked_sgd_step", step_with_mask_before, "before the step and not after"),
@@ -554,6 +570,13 @@ WRONG = [
     ),
     Wrong("torch, no momentum", "masked_sgd_step", torch_without_momentum, "takes no momentum", {}, "torch"),
     Wrong("decoupled", "masked_sgd_step", step_with_decay_after, r"lr \* weight_decay, decoupled"),
+    Wrong("decay after the mask", "masked_sgd_step", step_with_decay_after_the_mask, "weight_decay after the mask"),
+    Wrong(
+        "velocity forgotten, weights times the mask",
+        "masked_sgd_step",
+        step_of_multiplied_weights,
+        "masks the weights and not the velocity; this explains all .* but the sign",
+    ),
     Wrong("no decay", "masked_sgd_step", step_without_decay, "takes no weight_decay"),
     Wrong("lr in the velocity", "masked_sgd_step", step_with_lr_in_velocity, "folds -lr into the velocity"),
     Wrong("derivative of d w^2", "masked_sgd_step", step_with_half_the_decay, "decays by 2"),
