@@ -96,6 +96,40 @@ def test_a_partial_explanation_is_marked_and_counts_less_than_all():
     assert best.explained < best.of
 
 
+def fake(x, scale, zero_point):
+    codes = np.clip(np.rint(x / np.float32(scale)) + zero_point, -128, 127)
+    return np.asarray((codes - zero_point) * np.float32(scale), np.float32)
+
+
+def test_a_rule_is_named_even_where_zeros_have_the_other_sign():
+    def without_range(x, scale, zero_point):
+        with np.errstate(all="ignore"):
+            return np.rint(x / np.float32(scale)) * np.float32(scale)
+
+    best = check(without_range, "fake_quantize").diagnosis[0]
+    assert best.fault == "unbounded"
+    assert best.statement.endswith("but the sign of 836 zeros")
+    assert best.of - best.explained == 836
+
+
+def test_the_sign_of_zeros_alone_is_no_other_rule_of_numbers():
+    with np.errstate(all="ignore"):
+        wrong = check(lambda *args: np.negative(0.0 - fake(*args)), "fake_quantize", examples=0)
+    assert wrong.verdict == "differs"
+    assert not any("but the sign of" in e.statement for e in wrong.diagnosis)
+
+
+def test_a_rule_without_a_channel_is_not_said_to_have_an_axis():
+    def sum_rounded(x, scale, zero_point):
+        with np.errstate(all="ignore"):
+            codes = np.clip(np.rint(x / np.float32(scale) + np.float32(zero_point)), -128, 127)
+            return np.asarray((codes - zero_point) * np.float32(scale), np.float32)
+
+    best = check(sum_rounded, "fake_quantize", examples=0).diagnosis[0]
+    assert best.settings == {"zero_point_added": "before_rounding"}
+    assert "but the sign of" in best.statement
+
+
 def test_no_rule_that_the_answers_contradict_claims_to_explain_all():
     generator = np.random.default_rng(0)
 

@@ -279,7 +279,7 @@ def by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
     if not exact:
         return f"{width}: z = {q_min} - {low} / {right[0]!r}, each step in float32, half_even gives {right[1]}"
     z = q_min - Fraction(low) * (q_max - q_min) / (Fraction(high) - Fraction(low))
-    return f"{width}: z = {q_min} - {low} / {steps} = {_number(z)}, half_even gives {right[1]}"
+    return f"{width}: z = {q_min} - {low} / ({steps}) = {_number(z)}, half_even gives {right[1]}"
 
 
 def _number(z: Fraction) -> str:

@@ -154,7 +154,7 @@ def _sum_in_int64(args: Arguments, settings: Settings) -> Any:
     codes, z = _sums(args, settings)
     steps = codes - z
     with np.errstate(invalid="ignore"):
-        fits = (steps >= -(2.0**63)) & (steps < 2.0**63)
+        fits = (steps > -(2.0**63)) & (steps < 2.0**63)
     lost = z.astype(np.float64) if settings["overflow"] == "wrap" else np.where(z < 0, np.inf, -np.inf)
     return ranged(np.where(fits, codes, lost), settings)
 
@@ -297,7 +297,7 @@ FAULTS = (
     ),
     Fault(
         "other_sign_moved",
-        "brings the codes into the range of the other signedness and moves them by 2^(bits - 1), but not the zero point",
+        "has the codes of the other signedness, moved by 2^(bits - 1), but not the zero point",
         _of_other_sign,
     ),
     Fault("codes_in_float16", "holds the codes in float16, which has no odd ones past 2^11", _held_in("float16")),

@@ -172,6 +172,10 @@ def _with_epsilon(least: Callable[[Array], Array]) -> Callable[[Array, Array], A
     return lambda first, second: np.exp(first) * (np.log(least(np.exp(first))) - np.log(least(np.exp(second))))
 
 
+def _at_least(least: float) -> Callable[[Array], Array]:
+    return lambda p: np.maximum(p, least)
+
+
 # the faults of ``LOGITS`` that leave the logits larger than the temperature makes them
 NOT_SOFTENED = ("student_not_softened", "teacher_not_softened", "multiplied", "after_softmax")
 
@@ -260,9 +264,7 @@ LOSS_FAULTS = (
         _weighed(_with_epsilon(lambda p: p + 1e-8)),
     ),
     *(
-        _fault(
-            name, f"clamps the probabilities at {least}", _weighed(_with_epsilon(lambda p, e=least: np.maximum(p, e)))
-        )  # type: ignore[misc]
+        _fault(name, f"clamps the probabilities at {least}", _weighed(_with_epsilon(_at_least(least))))
         for name, least in (("clamped", 1e-7), ("clamped_1e_8", 1e-8))
     ),
     _fault(

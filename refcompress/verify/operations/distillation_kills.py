@@ -24,7 +24,9 @@ LOSS_KILLS = {
         "student_not_softened target_probabilities teacher_classes_reversed teacher_not_softened teacher_reversed "
         "teacher_shifted teacher_softmax_twice"
     ),
-    "the same example again": "* !clamped !log_overflow !overflow !teacher_reversed !teacher_shifted !underflow !clamped_1e_8",
+    "the same example again": (
+        "* !clamped !clamped_1e_8 !log_overflow !overflow !teacher_reversed !teacher_shifted !underflow"
+    ),
     "one example differs": "* !clamped !log_overflow !overflow !underflow !clamped_1e_8",
     "one side is uniform": (
         "* !clamped !log_overflow !overflow !teacher_classes_reversed !teacher_reversed !teacher_shifted "
@@ -32,7 +34,9 @@ LOSS_KILLS = {
     ),
     "nearly certain": "* !log_overflow !over_the_batch !overflow !teacher_shifted !underflow",
     "small differences": "* !clamped !last_example_left_out !log_overflow !overflow !underflow !clamped_1e_8",
-    "exponentials past the largest number": "* !clamped !first_example_only !last_example_left_out !underflow !clamped_1e_8",
+    "exponentials past the largest number": (
+        "* !clamped !clamped_1e_8 !first_example_only !last_example_left_out !underflow"
+    ),
     "probabilities below the smallest number": (
         "* !batch_divided_again !batch_not_divided !first_example_only !log_overflow !over_everything "
         "!teacher_reversed !teacher_shifted"

@@ -207,3 +207,49 @@ def test_a_wrong_zero_point_is_shown_on_a_small_range_and_named():
 def test_ends_in_the_wrong_order_that_are_taken_get_a_remark():
     report = check(lambda x_min, x_max: (1.0, 0), "affine_parameters", examples=0)
     assert "accepts x_min above x_max, which the operation rejects" in report.remarks
+
+
+@pytest.mark.parametrize(
+    ("ends", "given", "lines"),
+    [
+        (
+            (-1.0, 1.0),
+            {},
+            (
+                "the range with 0 in it is -1.0 to 1.0: s = (1.0 - -1.0) / (127 - -128) = 0.007843137718737125, "
+                "rounded once to float32",
+                "the range with 0 in it is -1.0 to 1.0: z = -128 - -1.0 / ((1.0 - -1.0) / (127 - -128)) = -0.5, "
+                "half_even gives 0",
+            ),
+        ),
+        (
+            (1.0, 3.0),
+            {"signed": False, "arithmetic": "float32"},
+            (
+                "the range with 0 in it is 0.0 to 3.0: s = (3.0 - 0.0) / (255 - 0) = 0.0117647061124444, each step in "
+                "float32",
+                "the range with 0 in it is 0.0 to 3.0: z = 0 - 0.0 / 0.0117647061124444, each step in float32, "
+                "half_even gives 0",
+            ),
+        ),
+        (
+            (0.0, 0.0),
+            {},
+            (
+                "the range with 0 in it is 0.0 to 0.0: s = 1.0",
+                "the range with 0 in it is 0.0 to 0.0: the code of 0 is -128",
+            ),
+        ),
+        (
+            (-2.0, 1.0),
+            {"symmetric": True, "signed": False},
+            (
+                "s = max(|-2.0|, |1.0|) / (255 - 128) = 0.015748031437397003, rounded once to float32",
+                "symmetric: z is the middle code 128",
+            ),
+        ),
+    ],
+)
+def test_both_parts_are_worked_out_by_hand(ends, given, lines):
+    settings = full(AFFINE_PARAMETERS, given)
+    assert tuple(AFFINE_PARAMETERS.by_hand(ends, (part,), settings) for part in range(2)) == lines

@@ -115,3 +115,30 @@ def test_what_is_declared_as_rejected_is_rejected():
         with pytest.raises(ValueError, match="w"):
             MASKED_SGD_STEP.answer(make(settings), settings)
         assert name
+
+
+@pytest.mark.parametrize(
+    ("kept", "lines"),
+    [
+        (
+            True,
+            (
+                "v' = 0.5 * 8.0 + 2.0 + 0.5 * 4.0 = 8.0; w' = 4.0 - 0.5 * 8.0 = 0.0",
+                "v' = 0.5 * 8.0 + 2.0 + 0.5 * 4.0 = 8.0",
+            ),
+        ),
+        (False, ("the mask prunes it: w is 0", "the mask prunes it: the velocity is 0")),
+    ],
+)
+def test_a_weight_and_a_velocity_are_worked_out_by_hand(kept, lines):
+    settings = full(MASKED_SGD_STEP, EASY)
+    args = call([4], [2], [8], [kept], settings)
+    assert tuple(MASKED_SGD_STEP.by_hand(args, (part, 0), settings) for part in range(2)) == lines
+
+
+def test_a_report_works_out_the_part_that_is_wrong():
+    def keeps_velocity(w, gradient, velocity, mask):
+        w, _ = MASKED_SGD_STEP.answer((w, gradient, velocity, mask), full(MASKED_SGD_STEP, {}))
+        return w, velocity
+
+    assert "by hand: the mask prunes it: the velocity is 0" in str(check(keeps_velocity, "masked_sgd_step"))
