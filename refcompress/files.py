@@ -14,7 +14,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder cannot be written to; ``path`` is then as it was.
+        If the folder cannot be written to, or the disk is full, with the name of ``path``; it is then as it was.
 
     Examples
     --------
@@ -26,7 +26,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['a.txt']
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    except OSError as error:
+        raise _naming(error, path) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,6 +38,13 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than a file that open() makes
         temporary.replace(target)
+    except OSError as error:
+        raise _naming(error, path) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _naming(error: OSError, path: str | os.PathLike[str]) -> OSError:
+    """Return the error with the name that was asked for: the temporary one says nothing, a full disk gives none."""
+    return OSError(error.errno, error.strerror, os.fspath(path)) if error.errno is not None else error
