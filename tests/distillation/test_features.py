@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.distillation import cosines, relation_loss, relative_distances
+from oracles.distillation import cosines, distance, relation_loss, relative_distances
 
 from refcompress.distillation.features import (
     angle_relation,
@@ -186,6 +186,79 @@ def test_the_losses_of_relations_are_within_their_bounds(pair, odd):
         (rkd_angle_loss(*floats), right[1], 5 * (d + c) + 2 * triples + 40),
     ):
         assert abs(Fraction(got) - Fraction(value)) <= gamma(k) + slack
+
+
+def unit(a, b):
+    """Return (a - b) / |a - b|, or zeros."""
+    length = distance(a, b)
+    return [(x - y) / length if length else Decimal(0) for x, y in zip(a, b, strict=True)]
+
+
+def sizes_of_distances(s, t):
+    """Return sum_j (P_ij + R) |e_ijk| / (M mu) for every entry, and what stands in the gamma."""
+    n, pairs = len(s), [(i, j) for i in range(len(s)) for j in range(i + 1, len(s))]
+    mean = sum(distance(s[i], s[j]) for i, j in pairs) / len(pairs)
+    psi, goal = relative_distances(s), relative_distances(t)
+    size = [a + b for a, b in zip(psi, goal, strict=True)]
+    rest = sum(p * a for p, a in zip(size, psi, strict=True)) / len(pairs)
+    total = [[Decimal(0)] * len(s[0]) for _ in s]
+    for (i, j), p in zip(pairs, size, strict=True):
+        for k, e in enumerate(unit(s[i], s[j])):
+            for row in (i, j):
+                total[row][k] += (p + rest) * abs(e) / (len(pairs) * mean) if e else 0
+    return total, 10 * max(len(s[0]), len(t[0])) + 7 * len(pairs) + n + 39
+
+
+def sizes_of_angles(s, t):
+    """Return sum_j (B_ijk + B_jik) for every entry, and what stands in the gamma."""
+    n, d = len(s), len(s[0])
+    triples = n * (n - 1) * (n - 2)
+    total = [[Decimal(0)] * d for _ in s]
+    for i in range(n):
+        for j in range(n):
+            length = distance(s[i], s[j])
+            if not length:
+                continue
+            others = [unit(s[k], s[j]) for k in range(n) if k not in (i, j)]
+            h = [2 * sum(abs(e[c]) for e in others) / triples for c in range(d)]
+            e = [abs(v) for v in unit(s[i], s[j])]
+            along = sum(a * b for a, b in zip(e, h, strict=True))
+            for row in (i, j):
+                for c in range(d):
+                    total[row][c] += (h[c] + e[c] * along) / length
+    return total, 14 * d + 5 * len(t[0]) + 2 * n + 69
+
+
+@pytest.mark.parametrize(
+    ("core", "gradient", "sizes"),
+    [
+        (distance_relation, rkd_distance_gradient, sizes_of_distances),
+        (angle_relation, rkd_angle_gradient, sizes_of_angles),
+    ],
+    ids=["distance", "angle"],
+)
+@FEW
+@given(pair=relations(), odd=st.sampled_from([7, 11, 13]))
+def test_the_gradients_of_relations_are_within_their_bounds(core, gradient, sizes, pair, odd):
+    floats = [np.array([[float(v) / odd for v in row] for row in a.tolist()]).reshape(a.shape) for a in pair]
+    exact = [np.vectorize(Decimal, otypes=[object])(a) for a in floats]
+    with localcontext() as context:
+        context.prec = 60
+        right = core(*exact)[1]
+        size, k = sizes(*(a.tolist() for a in exact))
+    got = gradient(*floats)
+    slack = Fraction(1, 10**50)  # of the decimals
+    for i in np.ndindex(right.shape):
+        assert abs(Fraction(float(got[i])) - Fraction(right[i])) <= gamma(k) * Fraction(size[i[0]][i[1]]) + slack
+
+
+def test_the_bounds_of_the_gradients_of_relations_tell_float32_from_float64():
+    s, t = np.array([[0.1, 1.7], [2.3, 0.4], [1.9, -1.3]]), np.array([[1.1], [3.4], [4.2]])
+    exact = [np.vectorize(Decimal, otypes=[object])(a).tolist() for a in (s, t)]
+    for core, sizes in ((distance_relation, sizes_of_distances), (angle_relation, sizes_of_angles)):
+        right, narrow = core(s, t)[1], core(s.astype(np.float32), t.astype(np.float32))[1]
+        size, k = sizes(*exact)
+        assert (np.abs(narrow - right) > 1e4 * float(gamma(k)) * np.array(size, float)).any()
 
 
 @RELATIONS
