@@ -32,13 +32,13 @@ def test_no_two_rivals_are_left_that_no_case_tells_apart(operation):
         rivals = rivals_of(operation, settings)
         pairs = set(itertools.combinations(sorted(rivals), 2))  # a value is no rival of the one that is set
         together |= pairs
-        results = {
-            name: [
-                (*a, _bits(a[-1])) for case in operation.cases for a in answers(operation, settings, rivals[name], case)
-            ]
-            for name in sorted(set().union(*(pairs - apart)))  # what was told apart before costs no more time
-        }
-        apart |= {pair for pair in pairs - apart if _told_apart(*(results[name] for name in pair))}
+        for case in operation.cases:
+            left = pairs - apart  # what was told apart before costs no more time
+            results = {
+                name: [(*a, _bits(a[-1])) for a in answers(operation, settings, rivals[name], case)]
+                for name in sorted(set().union(*left))
+            }
+            apart |= {pair for pair in left if _told_apart(*(results[name] for name in pair))}
     assert together - apart == set()
 
 
