@@ -186,8 +186,8 @@ def shown(monkeypatch):
 
 def test_a_function_is_shown_with_the_first_sentence_of_its_docstring(shown):
     [text] = shown(rounding.wrap)
-    start = '`refcompress/rounding.py`\n\n```python\ndef wrap(q: Array, low: int, high: int) -> Array:\n    """Take q modulo'
-    assert text.startswith(start)
+    assert text.startswith("`refcompress/rounding.py`\n\n```python\ndef wrap(q: Array, low: int, high: int) -> Array:\n")
+    assert '    """Take q modulo' in text
     assert text.endswith("\n```")
 
 
@@ -197,14 +197,14 @@ def test_a_method_is_shown_as_if_it_stood_by_itself(shown):
 
 
 def test_a_long_docstring_is_cut_to_its_first_sentence(shown):
-    assert "Parameters" in rounding.round_to_integer.__doc__
+    assert "The fraction" in rounding.round_to_integer.__doc__
     [text] = shown(rounding.round_to_integer)
-    assert "Parameters" not in text
+    assert "The fraction" not in text
     assert text.count('"""') == 2
 
 
 def test_a_table_is_shown_by_its_name_and_functions_of_one_module_together(shown):
     [text] = shown((rounding, "OVERFLOW"), rounding.saturate)
     assert 0 < text.index("OVERFLOW") < text.index("def saturate")
-    with pytest.raises(ValueError, match="refcompress.rounding has no 'MISSING' at its top level"):
+    with pytest.raises(ValueError, match=r"refcompress\.rounding has no 'MISSING' at its top level"):
         study.show((rounding, "MISSING"))
