@@ -186,7 +186,9 @@ def shown(monkeypatch):
 
 def test_a_function_is_shown_with_the_first_sentence_of_its_docstring(shown):
     [text] = shown(rounding.wrap)
-    assert text.startswith("`refcompress/rounding.py`\n\n```python\ndef wrap(q: Array, low: int, high: int) -> Array:\n")
+    assert text.startswith(
+        "`refcompress/rounding.py`\n\n```python\ndef wrap(q: Array, low: int, high: int) -> Array:\n"
+    )
     assert '    """Take q modulo' in text
     assert text.endswith("\n```")
 
