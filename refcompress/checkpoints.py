@@ -1,7 +1,8 @@
 """Models on disk: ``.safetensors`` or ``.npz``, chosen by the ending, without loss.
 
 A file holds the arrays of a model as they are (floats as floats, codes as integers; a sparse array as the values that
-are not +0 and their flat indices in the smallest unsigned integer that holds them) and one JSON text with the rest.
+are not +0 and their flat indices in the smallest unsigned integer that holds them, or codes of a byte as the bytes of
+``huffman_encode``) and one JSON text with the rest.
 """
 
 import itertools
@@ -17,6 +18,7 @@ import numpy as np
 from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.files import written_whole
+from refcompress.huffman import HEADER, huffman_decode, huffman_encode
 from refcompress.mlp.network import MLP
 from refcompress.pruning.prune import restore
 from refcompress.quantized_model import ActivationFormat, Codes, QuantizedMLP
@@ -28,7 +30,7 @@ Arrays = dict[str, Array]
 Model = MLP | QuantizedMLP
 
 
-def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = False) -> int:
+def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = False, huffman: bool = False) -> int:
     """Write a model to a file and return the file's size in bytes.
 
     Parameters
@@ -39,6 +41,9 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
         Its arrays are stored in their own dtypes, without loss.
     sparse : bool
         Store the weights as values and indices, which is smaller where most are zero.
+    huffman : bool
+        Store the weights of a quantized model of at most 8 bits by Huffman's code, zeros as all other codes; a matrix
+        of one code alone is stored as it is.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
     Raises
     ------
     ValueError
-        For another ending.
+        For another ending, for sparse and huffman at once, or for huffman of weights that are not int8.
     OSError
         If the file cannot be written; a file of that name is then as it was.
 
@@ -62,7 +67,9 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
     array([[0.5, 0. ]])
     """
     write = WRITERS[_ending(path)]
-    arrays, rest = _taken_apart(model, sparse)
+    if sparse and huffman:
+        raise ValueError("sparse and huffman exclude each other: Huffman's code has zeros among the other codes")
+    arrays, rest = _taken_apart(model, sparse, huffman)
     text = json.dumps(rest, separators=(",", ":"), sort_keys=True)
     with written_whole(path) as temporary:
         write(temporary, arrays, text)
@@ -94,7 +101,7 @@ def _ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def _taken_apart(model: Model, sparse: bool) -> tuple[Arrays, dict[str, Any]]:
+def _taken_apart(model: Model, sparse: bool, huffman: bool) -> tuple[Arrays, dict[str, Any]]:
     quantized = isinstance(model, QuantizedMLP)
     weights = [w.values if isinstance(w, Codes) else w for w in model.weights]
     biases = [b.values if isinstance(b, Codes) else b for b in model.biases]
@@ -104,6 +111,8 @@ def _taken_apart(model: Model, sparse: bool) -> tuple[Arrays, dict[str, Any]]:
         if sparse:
             values, indices = _sparse(w)
             arrays[f"weights.{number}.values"], arrays[f"weights.{number}.indices"] = values, indices
+        elif huffman and _check_bytes(w, number) and (w != w.flat[0]).any():
+            arrays[f"weights.{number}.huffman"] = np.frombuffer(huffman_encode(w.view(np.uint8)), np.uint8)
         else:
             arrays[f"weights.{number}"] = np.ascontiguousarray(w)
     rest: dict[str, Any] = {"format": FORMAT, "activation": model.activation, "sizes": list(model.sizes)}
@@ -113,6 +122,13 @@ def _taken_apart(model: Model, sparse: bool) -> tuple[Arrays, dict[str, Any]]:
         rest["p"] = [[w.p, b.p] for w, b in zip(model.weights, model.biases, strict=True)]
         rest["inputs"] = [[f.p, f.bits, f.signed] for f in model.formats]
     return arrays, rest
+
+
+def _check_bytes(w: Array, number: int) -> bool:
+    """Refuse weights whose codes are not int8."""
+    if w.dtype != np.int8:
+        raise ValueError(f"weights[{number}] has dtype {w.dtype}: Huffman's code is for codes of int8")
+    return True
 
 
 def _sparse(w: Array) -> tuple[Array, Array]:
@@ -140,6 +156,9 @@ def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
                     f"{names[1]} has dtype {indices.dtype}: not {_index_dtype(math.prod(shape))} for {shape}"
                 )
             weights.append(restore(arrays[names[0]], indices.astype(np.int64), shape))
+        elif f"weights.{number}.huffman" in arrays:
+            names = [f"weights.{number}.huffman"]
+            weights.append(decoded_weights(arrays[names[0]], names[0], shape))
         else:
             names = [f"weights.{number}"]
             weights.append(arrays[names[0]])
@@ -160,6 +179,30 @@ def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
         rest["bits"],
         rest["activation"],
     )
+
+
+def decoded_weights(data: Array, name: str, shape: tuple[int, ...]) -> Array:
+    """Return the int8 codes whose bytes by Huffman's code ``save_model`` stored.
+
+    Raises
+    ------
+    ValueError
+        For bytes that are not such codes, or not those of the shape.
+
+    Examples
+    --------
+    >>> data = np.frombuffer(huffman_encode([255, 0, 0, 1]), np.uint8)
+    >>> decoded_weights(data, "weights.0.huffman", (2, 2))
+    array([[-1,  0],
+           [ 0,  1]], dtype=int8)
+    """
+    if data.dtype != np.uint8 or data.size < HEADER.size:
+        raise ValueError(f"{name} has dtype {data.dtype} and {data.size} entries: it must be a file of codes, in uint8")
+    codes, size = data.tobytes(), math.prod(shape)
+    n, _ = HEADER.unpack_from(codes)
+    if n != size or n > 8 * len(codes):  # of more than one code each takes a bit: a lie would take all memory
+        raise ValueError(f"{name} has {n} codes in {len(codes)} bytes: they must be {size}, for {shape}")
+    return huffman_decode(codes).view(np.int8).reshape(shape)
 
 
 def _activation_format(p: Any, bits: Any, signed: Any) -> ActivationFormat:

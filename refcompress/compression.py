@@ -25,6 +25,8 @@ from refcompress.pruning.keep_count import keep_count
 from refcompress.pruning.scores import global_masks
 from refcompress.quantized_model import QuantizedMLP, nonzeros, quantize_model
 
+MOST_BITS = 8  # of a code that is stored by Huffman's
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,6 +63,8 @@ class Plan:
     schedule: str = "cubic"
     structure: tuple[int, int] | None = None
     """(n, m): n of every m stay; in place of ``sparsity``."""
+    huffman: bool = False
+    """Whether the codes are stored by Huffman's code as well, in a stage of its own."""
 
     @property
     def pruning(self) -> Pruning:
@@ -183,6 +187,8 @@ def compress(
         For a plan that does not fit the data.
     """
     plan = Plan() if plan is None else plan
+    if plan.huffman and plan.bits > MOST_BITS:
+        raise ValueError(f"bits is {plan.bits}: Huffman's code is for codes of at most {MOST_BITS} bits")
     plan.pruning.fits((dataset.x.shape[1], *plan.student_hidden, len(dataset.class_names)))
     training, test = split(dataset, test=plan.test_share, seed=plan.seed)
     tell(f"training the teacher on {len(training.y):,} examples")
@@ -200,13 +206,15 @@ def compress(
     pruned = as_float32(prune(student, few, plan.objective(knowledge, few.y), k, plan))
     tell(f"quantizing to {plan.bits} bits")
     quantized = quantize_model(pruned, few.x, bits=plan.bits, p=plan.p, activation_bits=plan.activation_bits)
-    stages = (
+    stages = [
         measure("teacher", teacher, test),
         measure("student", student, test),
         measure("pruned", pruned, test, sparse=True),
         measure("quantized", quantized, test, sparse=True),
-    )
-    return Compression(plan, stages, teacher, student, pruned, quantized)
+    ]
+    if plan.huffman:
+        stages.append(measure("huffman", quantized, test, huffman=True))
+    return Compression(plan, tuple(stages), teacher, student, pruned, quantized)
 
 
 def distil(teacher: MLP, few: Dataset, plan: Plan) -> tuple[Knowledge, MLP]:
@@ -234,7 +242,7 @@ def prune(student: MLP, few: Dataset, objective: Objective, k: int, plan: Plan) 
     return prune_gradually(student, few.x, objective, k, optimizer=STUDENT_OPTIMIZER, how=plan.pruning, seed=plan.seed)
 
 
-def measure(name: str, model: Model, test: Dataset, *, sparse: bool = False) -> Stage:
+def measure(name: str, model: Model, test: Dataset, *, sparse: bool = False, huffman: bool = False) -> Stage:
     """Measure one stage on the test rows; bytes are those of the file that ``save_model`` writes."""
     if isinstance(model, QuantizedMLP):
         weights, biases = [w.values for w in model.weights], [b.values for b in model.biases]
@@ -243,7 +251,7 @@ def measure(name: str, model: Model, test: Dataset, *, sparse: bool = False) -> 
         weights, biases = list(model.weights), list(model.biases)
         outputs = mlp_forward(weights, biases, test.x, activation=model.activation)
     with tempfile.TemporaryDirectory() as folder:
-        size = save_model(Path(folder) / "model.safetensors", model, sparse=sparse)
+        size = save_model(Path(folder) / "model.safetensors", model, sparse=sparse, huffman=huffman)
     return Stage(
         name=name,
         accuracy=float(np.mean(np.argmax(outputs, axis=1) == test.y)),

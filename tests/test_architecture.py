@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "quantized_model": {"arguments", "rounding", "mlp", "quantization"},
     "integer_network": {"arguments", "rounding", "mlp", "quantization"},
     "quantization_aware": {"arguments", "mlp", "quantization", "datasets"},
-    "checkpoints": {"arguments", "files", "mlp", "pruning", "quantized_model"},
+    "checkpoints": {"arguments", "files", "huffman", "mlp", "pruning", "quantized_model"},
     "gradual_pruning": {"arguments", "mlp", "pruning"},
     "compression": {
         "arguments",

@@ -212,3 +212,104 @@ def test_an_archive_with_a_member_that_is_no_array_is_refused(tmp_path):
         archive.writestr("refcompress", b"{}")
     with pytest.raises(ValueError, match=r"m.npz is no whole npz file: its member 'refcompress' is no array"):
         load_model(path)
+
+
+def coded(tmp_path, ending=".safetensors", sizes=(64, 16, 10), bits=8):
+    x = np.random.default_rng(0).normal(size=(20, sizes[0]))
+    model = quantize_model(initialize(sizes, seed=0), x, bits=bits)
+    save_model(tmp_path / f"m{ending}", model, huffman=True)
+    return model
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_codes_by_huffman_come_back_bit_for_bit(tmp_path, ending, bits):
+    model = coded(tmp_path, ending, bits=bits)
+    assert same(model, load_model(tmp_path / f"m{ending}"))
+
+
+def test_what_is_written_by_huffman_is_its_file_of_codes(tmp_path):
+    from safetensors.numpy import load_file
+
+    from refcompress.huffman import huffman_encode
+
+    model = coded(tmp_path)
+    arrays = load_file(tmp_path / "m.safetensors")
+    assert {name: array.dtype.name for name, array in arrays.items()} == {
+        "biases.0": "int8",
+        "biases.1": "int8",
+        "weights.0.huffman": "uint8",
+        "weights.1.huffman": "uint8",
+    }
+    for number, w in enumerate(model.weights):
+        assert arrays[f"weights.{number}.huffman"].tobytes() == huffman_encode(w.values.view(np.uint8))
+
+
+def test_a_matrix_of_one_code_is_stored_as_it_is(tmp_path):
+    from safetensors.numpy import load_file
+
+    zeros = MLP((np.zeros((6, 3)), np.eye(3)), (np.ones(3), np.ones(3)))
+    model = quantize_model(zeros, np.ones((2, 6)))
+    save_model(tmp_path / "m.safetensors", model, huffman=True)
+    assert "weights.0" in load_file(tmp_path / "m.safetensors")
+    assert same(model, load_model(tmp_path / "m.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (
+            lambda: initialize((3, 2), seed=0),
+            {},
+            r"weights\[0\] has dtype float64: Huffman's code is for codes of int8",
+        ),
+        (
+            lambda: quantize_model(initialize((3, 2), seed=0), np.ones((1, 3)), bits=12),
+            {},
+            r"weights\[0\] has dtype int16: Huffman's code is for codes of int8",
+        ),
+        (lambda: initialize((3, 2), seed=0), {"sparse": True}, "sparse and huffman exclude each other"),
+    ],
+)
+def test_what_huffman_s_code_is_not_for_is_refused(tmp_path, model, settings, message):
+    with pytest.raises(ValueError, match=message):
+        save_model(tmp_path / "m.npz", model(), huffman=True, **settings)
+    assert not (tmp_path / "m.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda codes: codes[:9], "it must be a file of codes, in uint8"),
+        (lambda codes: codes.view(np.int8), "dtype int8 and"),
+        (lambda codes: codes[:-1], "data is damaged: its checksum"),
+        (lambda codes: np.r_[np.uint8([1]), codes[1:]], r"codes in \d+ bytes: they must be 1024, for \(64, 16\)"),
+        (lambda codes: np.r_[codes[:20], codes[20:21] ^ 1, codes[21:]], "data is damaged: its checksum"),
+    ],
+)
+def test_damaged_codes_are_refused(tmp_path, change, message):
+    coded(tmp_path)
+
+    def damage(rest, arrays):
+        arrays["weights.0.huffman"] = np.ascontiguousarray(change(arrays["weights.0.huffman"]))
+
+    rewritten(tmp_path / "m.safetensors", damage)
+    with pytest.raises(ValueError, match=rf"m.safetensors holds no whole model: .*{message}"):
+        load_model(tmp_path / "m.safetensors")
+
+
+def test_sizes_that_lie_about_a_single_code_take_no_memory(tmp_path):
+    import zlib
+
+    from refcompress.huffman import huffman_encode
+
+    coded(tmp_path)
+    body = (2**40 * 16).to_bytes(8, "little") + huffman_encode([3, 3, 3, 3])[8:-4]
+
+    def damage(rest, arrays):
+        rest.update(sizes=[2**40, 16, 10])
+        arrays["weights.0.huffman"] = np.frombuffer(body + zlib.crc32(body).to_bytes(4, "little"), np.uint8)
+
+    rewritten(tmp_path / "m.safetensors", damage)
+    with pytest.raises(ValueError, match=r"weights.0.huffman has 17592186044416 codes in 16 bytes"):
+        load_model(tmp_path / "m.safetensors")

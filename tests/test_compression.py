@@ -184,6 +184,7 @@ def test_the_sparsity_is_taken_as_the_decimal_that_was_written(size, percent):
     [
         (Plan(k=10**9), r"k is 1000000000: it must be from 0 to \d+"),
         (Plan(sparsity=1.5), "sparsity is 1.5: it must be from 0.0 to 1.0"),
+        (Plan(huffman=True, bits=12), "bits is 12: Huffman's code is for codes of at most 8 bits"),
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused(plan, message):

@@ -1,8 +1,8 @@
 """Which tensors of a file belong together, and how one is read in its dense form.
 
 A tensor is stored ``dense`` under its own name, or ``sparse`` as NAME.values and NAME.indices (the entries that are not
-+0 and their flat indices in C order), or ``masked`` as NAME_orig and NAME_mask (their product, as
-torch.nn.utils.prune keeps it). A scale and a zero point may stand beside it.
++0 and their flat indices in C order), or ``huffman`` as the bytes NAME.huffman (codes of int8), or ``masked`` as
+NAME_orig and NAME_mask (their product, as torch.nn.utils.prune keeps it). A scale and a zero point may stand beside it.
 """
 
 from collections.abc import Collection
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.audit.tensor_files import TensorFile
+from refcompress.checkpoints import decoded_weights
 from refcompress.pruning.prune import restore
 
 # form of two parts -> the endings of their names
 FORMS = {"sparse": (".values", ".indices"), "masked": ("_orig", "_mask")}
+
+CODED = ".huffman"
 
 SCALES = (".scale", "_scale", ".scales", "_scales", ".weight_scale")
 ZERO_POINTS = (".zero_point", "_zero_point", ".zero_points", "_zero_points", ".weight_zero_point")
@@ -49,12 +52,14 @@ def tensors_of(names: Collection[str]) -> dict[str, Tensor]:
         if name in whole:
             found[name.removesuffix(FORMS[whole[name].form][0])] = whole[name]
         elif name not in second_parts:
-            found[name] = Tensor("dense", (name,))
+            base = name.removesuffix(CODED)
+            coded = base not in ("", name) and base not in names
+            found[base if coded else name] = Tensor("huffman" if coded else "dense", (name,))
     return found
 
 
 def read_tensor(file: TensorFile, name: str, tensor: Tensor, shape: tuple[int, ...] | None = None) -> Array:
-    """Read a tensor in its dense form; a sparse one takes the shape that it has elsewhere, or is a line.
+    """Read a tensor in its dense form; a sparse or coded one takes the shape that it has elsewhere, or is a line.
 
     Raises
     ------
@@ -69,6 +74,9 @@ def read_tensor(file: TensorFile, name: str, tensor: Tensor, shape: tuple[int, .
             arguments.same_shape(parts[1], parts[0], tensor.parts[1], tensor.parts[0])
             parts[0] *= parts[1].astype(parts[0].dtype)
             return parts[0]
+        if tensor.form == "huffman":
+            count = int.from_bytes(parts[0][:8].tobytes(), "little")
+            return decoded_weights(parts[0], tensor.parts[0], (count,) if shape is None else shape)
         values, indices = parts
         if shape is None:
             shape = (int(arguments.integer_array(indices, tensor.parts[1]).max(initial=-1)) + 1,)
@@ -78,13 +86,13 @@ def read_tensor(file: TensorFile, name: str, tensor: Tensor, shape: tuple[int, .
 
 
 def known_shape(file: TensorFile, tensor: Tensor) -> tuple[int, ...] | None:
-    """Return the shape of a tensor, which a sparse one does not say."""
-    return None if tensor.form == "sparse" else file.tensors[tensor.parts[0]].shape
+    """Return the shape of a tensor, which a sparse or coded one does not say."""
+    return None if tensor.form in ("sparse", "huffman") else file.tensors[tensor.parts[0]].shape
 
 
 def dtype_of(file: TensorFile, tensor: Tensor) -> str:
     """Return the name of the dtype of a tensor's values."""
-    return file.tensors[tensor.parts[0]].dtype
+    return "int8" if tensor.form == "huffman" else file.tensors[tensor.parts[0]].dtype
 
 
 def companion(name: str, endings: Collection[str], names: Collection[str], taken: Collection[str]) -> str | None:

@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bits", type=int, help="width of a parameter's code (default 8)")
     parser.add_argument("--p", type=int, help="fraction bits of every parameter (default: the most that saturate none)")
     parser.add_argument("--activation-bits", type=int, help="width of an activation's code (default 8)")
+    parser.add_argument(
+        "--huffman", action="store_true", help="store the codes by Huffman's code as well: at most 8 bits, a row more"
+    )
     parser.add_argument("--distillation", metavar="LOSS", help="compare outputs by mse (default) or kl")
     parser.add_argument("--temperature", metavar="T", type=float, help="of the softened outputs, for kl (default 4)")
     parser.add_argument("--label-weight", type=float, help="share of the labels' loss in the student's (default 0)")
@@ -68,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def plan_of(options: argparse.Namespace) -> "Plan":
     """Return the plan that the options describe."""
     from refcompress import arguments
-    from refcompress.compression import Plan
+    from refcompress.compression import MOST_BITS, Plan
     from refcompress.distillation.objectives import LOSSES
 
     chosen = {
@@ -87,6 +90,7 @@ def plan_of(options: argparse.Namespace) -> "Plan":
         "scope": options.scope,
         "schedule": options.schedule,
         "structure": None if options.structure is None else _structure(options.structure),
+        "huffman": options.huffman,
         "seed": options.seed,
     }
     plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
@@ -96,6 +100,8 @@ def plan_of(options: argparse.Namespace) -> "Plan":
     arguments.real_number(plan.sparsity, "sparsity", 0.0, 1.0)
     arguments.real_number(plan.label_weight, "label_weight", 0.0, 1.0)
     arguments.integer(plan.bits, "bits", 2, 32)
+    if plan.huffman and plan.bits > MOST_BITS:
+        raise ValueError(f"bits is {plan.bits}: --huffman is for codes of at most {MOST_BITS} bits")
     arguments.integer(plan.activation_bits, "activation_bits", 2, 32)
     arguments.integer(plan.seed, "seed", 0)
     arguments.choice(plan.distillation, "distillation", LOSSES)
@@ -160,7 +166,7 @@ def _compare(options: argparse.Namespace, plan: "Plan") -> int:
 
     from refcompress.methods.comparison import SEEDS, TRIED, compare_methods, count
 
-    for name in (*TRIED, "out", "quantization_aware"):
+    for name in (*TRIED, "huffman", "out", "quantization_aware"):
         if getattr(options, name) not in (None, False):
             raise ValueError(f"--compare goes through all methods: it takes no --{name.replace('_', '-')}")
     seeds = range(plan.seed, plan.seed + len(SEEDS))
@@ -256,6 +262,8 @@ def _write(folder: Path, result: "Compression") -> None:
         save_model(folder / f"student{ending}", result.student)
         save_model(folder / f"pruned{ending}", result.pruned, sparse=True)
         save_model(folder / f"quantized{ending}", result.quantized, sparse=True)
+        if result.plan.huffman:
+            save_model(folder / f"huffman{ending}", result.quantized, huffman=True)
     with written_whole(folder / "report.json") as temporary:
         temporary.write_text(json.dumps(report(result), indent=2) + "\n", encoding="utf-8")
 

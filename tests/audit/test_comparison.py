@@ -50,6 +50,17 @@ def test_our_own_checkpoints_are_understood_to_the_last_entry(tmp_path, sparse, 
     assert found["weights.0"].says == f"p={quantized.weights[0].p} bits={bits}"
 
 
+def test_codes_by_huffman_are_read_as_well(tmp_path):
+    model = student()
+    quantized = quantize_model(pruned(model), np.ones((2, 16)))
+    save_model(tmp_path / "a.safetensors", model)
+    save_model(tmp_path / "b.safetensors", quantized, huffman=True)
+    found = {f.name: f for f in audit(tmp_path / "a.safetensors", tmp_path / "b.safetensors")}
+    assert {f.verdict for f in found.values()} == {"explained"}
+    assert {f.name for f in found.values() if f.forms == ("dense", "huffman")} == {"weights.0", "weights.1"}
+    assert found["weights.0"].dtypes == ("float32", "int8")
+
+
 def test_a_sparse_original_is_read_as_well(tmp_path):
     model = pruned(student())
     save_model(tmp_path / "a.safetensors", model, sparse=True)

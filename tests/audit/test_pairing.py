@@ -13,6 +13,7 @@ from refcompress.audit.pairing import (
     tensors_of,
 )
 from refcompress.audit.tensor_files import open_tensors
+from refcompress.huffman import huffman_encode
 
 
 def stored(path, **arrays):
@@ -28,6 +29,19 @@ def test_values_and_indices_are_one_sparse_tensor(tmp_path):
     assert tensors == {"b": Tensor("dense", ("b",)), "w": Tensor("sparse", ("w.values", "w.indices"))}
     assert read_tensor(file, "w", tensors["w"], (2, 2)).tolist() == [[0, -3], [0, 2]]
     assert (known_shape(file, tensors["w"]), dtype_of(file, tensors["w"])) == (None, "float32")
+
+
+def test_codes_by_huffman_are_a_tensor_of_int8(tmp_path):
+    data = np.frombuffer(huffman_encode([255, 0, 0, 1]), np.uint8)
+    file, tensors = stored(tmp_path, **{"w.huffman": data})
+    assert tensors == {"w": Tensor("huffman", ("w.huffman",))}
+    assert read_tensor(file, "w", tensors["w"]).tolist() == [-1, 0, 0, 1]
+    assert read_tensor(file, "w", tensors["w"], (2, 2)).tolist() == [[-1, 0], [0, 1]]
+    assert (known_shape(file, tensors["w"]), dtype_of(file, tensors["w"])) == (None, "int8")
+    with pytest.raises(
+        ValueError, match=r"w is no whole huffman tensor: w.huffman has 4 codes in 21 bytes: they must be 6"
+    ):
+        read_tensor(file, "w", tensors["w"], (2, 3))
 
 
 def test_a_tensor_and_its_mask_are_one_masked_tensor(tmp_path):
@@ -46,6 +60,8 @@ def test_a_tensor_and_its_mask_are_one_masked_tensor(tmp_path):
         [".values", ".indices"],
         ["w.values", "v.indices"],
         ["w_orig"],
+        ["w", "w.huffman"],
+        [".huffman"],
     ],
 )
 def test_parts_that_make_no_whole_are_tensors_of_their_own(names):

@@ -100,6 +100,17 @@ def test_a_structure_leaves_n_of_m(quick, capsys):
     assert pruned["multiply_adds"] == (64 * 8 + 8 * 10) // 4
 
 
+def test_huffman_adds_a_row_and_files_of_the_same_codes(quick, capsys, tmp_path):
+    assert main(["compress", "--json", "--student", "32", "--huffman", "--out", str(tmp_path)]) == 0
+    *_, quantized, coded = json.loads(capsys.readouterr().out)["stages"]
+    assert coded["name"] == "huffman"
+    assert coded["bytes"] == (tmp_path / "huffman.safetensors").stat().st_size < quantized["bytes"]
+    rest = ("accuracy", "parameters", "nonzeros", "multiply_adds")
+    assert [coded[name] for name in rest] == [quantized[name] for name in rest]
+    first, second = (load_model(tmp_path / f"{name}.npz") for name in ("quantized", "huffman"))
+    assert all(np.array_equal(a.values, b.values) for a, b in zip(first.weights, second.weights, strict=True))
+
+
 def test_compare_prints_a_table_a_part_and_how_to_read_it(quick, capsys):
     from refcompress.methods.comparison import PARTS
 
@@ -185,6 +196,8 @@ def test_p_and_k_and_sizes_are_taken(quick, capsys):
         (["--structure", "2:4", "--k", "3"], "not allowed with argument"),
         (["--compare", "--out", "x"], "--compare goes through all methods: it takes no --out"),
         (["--compare", "--scores", "random"], "--compare goes through all methods: it takes no --scores"),
+        (["--huffman", "--bits", "9"], "bits is 9: --huffman is for codes of at most 8 bits"),
+        (["--compare", "--huffman"], "--compare goes through all methods: it takes no --huffman"),
         (["--compare", "--quantization-aware"], "it takes no --quantization-aware"),
         (["--sparsity", "x"], "argument --sparsity: invalid float value: 'x'"),
         (["--sparsity", "0.5", "--k", "3"], "not allowed with argument"),

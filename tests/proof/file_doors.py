@@ -180,7 +180,7 @@ def npz_rows(r):
 
 @functools.cache
 def models():
-    """Two models on disk, as bytes: {ending: (floats, codes, sparse)}."""
+    """Two models on disk, as bytes: {ending: (floats, codes, sparse, coded)}."""
     model = initialize((2, 3, 2), dtype="float32")
     codes = quantize_model(model, np.array([[0.5, 1.0], [0.25, -1.0]]))
     found = {}
@@ -188,8 +188,8 @@ def models():
         for ending in (".safetensors", ".npz"):
             path = Path(where) / f"m{ending}"
             found[ending] = []
-            for kept, sparse in ((model, False), (codes, False), (codes, True)):
-                checkpoints.save_model(path, kept, sparse=sparse)
+            for kept, how in ((model, {}), (codes, {}), (codes, {"sparse": True}), (codes, {"huffman": True})):
+                checkpoints.save_model(path, kept, **how)
                 found[ending].append(path.read_bytes())
     return found
 
