@@ -1,10 +1,11 @@
-"""Every command of the page ``kernels.md`` runs as it stands and prints what it says.
+"""Every command of the page ``kernels.md``, and of notebook 6 on PyTorch, runs as it stands and prints what it says.
 
 ``...`` in what it says stands for anything. Sections whose compiler or framework is not there are not collected, but
 for those of C and Verilog, whose compilers the tests need anyway.
 """
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -59,13 +60,31 @@ def pattern(said):
     return escaped.replace("...", ".*")
 
 
+def try_out(said, folder):
+    """Run commands in a folder, and compare what each prints with what it is said to."""
+    for line, printed in said:
+        done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == int("differs" in done.stdout.partition("\n")[0]), (line, done.stdout, done.stderr)
+        assert re.fullmatch(pattern(printed), done.stdout), f"{line}\n{done.stdout}\n{done.stderr}"
+
+
 @pytest.mark.parametrize("title", [t for t in SECTIONS if all(map(is_there, NEEDS.get(t, [])))])
 def test_every_command_of_a_section_prints_what_it_says(title, folder):
     assert SECTIONS[title]
-    for line, said in SECTIONS[title]:
-        done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True)
-        assert done.returncode == int("differs" in done.stdout.partition("\n")[0]), (line, done.stdout, done.stderr)
-        assert re.fullmatch(pattern(said), done.stdout), f"{line}\n{done.stdout}\n{done.stderr}"
+    try_out(SECTIONS[title], folder)
+
+
+@pytest.mark.parametrize("name", ["6_verify_your_own"] if is_there("torch") else [])
+def test_what_a_notebook_says_of_torch_is_what_is_printed(name, folder):
+    cells = json.loads((MANUAL.parent / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    [text] = [
+        part for c in cells for part in re.findall(r"^## In PyTorch.*", "".join(c["source"]), re.DOTALL | re.MULTILINE)
+    ]
+    code = re.search(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)[1]
+    (folder / "mine.py").write_text(code)
+    said = list(commands(text))
+    assert len(said) == 2
+    try_out(said, folder)
 
 
 @pytest.mark.parametrize("path", sorted((MANUAL / "kernels").iterdir()), ids=lambda path: path.name)
