@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import os
 import signal
 import sys
 import threading
@@ -62,12 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             forget_output()
             status = 128 + signal.SIGPIPE
         except (ValueError, OSError, ArithmeticError) as error:
-            print(f"refcompress: {error}", file=sys.stderr)
+            print(f"refcompress: {_said(error)}", file=sys.stderr)
             status = WRONG_USAGE
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             status = 128 + signal.SIGINT
     return status
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says; of a file that cannot be opened or made, its name and why."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str] | None]:

@@ -7,6 +7,7 @@ quantized to integers. For every stage the report has accuracy, parameters, nonz
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +190,10 @@ def compress(
     plan = Plan() if plan is None else plan
     if plan.huffman and plan.bits > MOST_BITS:
         raise ValueError(f"bits is {plan.bits}: Huffman's code is for codes of at most {MOST_BITS} bits")
-    plan.pruning.fits((dataset.x.shape[1], *plan.student_hidden, len(dataset.class_names)))
+    sizes = (dataset.x.shape[1], *plan.student_hidden, len(dataset.class_names))
+    plan.pruning.fits(sizes)
+    size = sum(a * b for a, b in pairwise(sizes))
+    k = arguments.integer(plan.kept(size), "k", 0, size)
     training, test = split(dataset, test=plan.test_share, seed=plan.seed)
     tell(f"training the teacher on {len(training.y):,} examples")
     teacher = as_float32(
@@ -200,8 +204,6 @@ def compress(
     few = subset(training, plan.student_share, seed=plan.seed)
     tell(f"training the student on {len(few.y):,} examples with the teacher's outputs")
     knowledge, student = distil(teacher, few, plan)
-    size = sum(w.size for w in student.weights)
-    k = arguments.integer(plan.kept(size), "k", 0, size)
     tell(f"pruning to {k:,} of {size:,} weights in {plan.prune_steps} steps")
     pruned = as_float32(prune(student, few, plan.objective(knowledge, few.y), k, plan))
     tell(f"quantizing to {plan.bits} bits")

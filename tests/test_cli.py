@@ -50,7 +50,7 @@ def test_the_status_of_the_command_is_the_status(act, capsys):
     ("error", "line"),
     [
         (ValueError("sparsity is 2: it must be from 0 to 1"), "sparsity is 2: it must be from 0 to 1"),
-        (FileNotFoundError(2, "No such file or directory", "x.csv"), "[Errno 2] No such file or directory: 'x.csv'"),
+        (FileNotFoundError(2, "No such file or directory", "x.csv"), "x.csv: No such file or directory"),
         (FloatingPointError("the loss is nan"), "the loss is nan"),
     ],
 )

@@ -187,9 +187,8 @@ def test_the_sparsity_is_taken_as_the_decimal_that_was_written(size, percent):
         (Plan(huffman=True, bits=12), "bits is 12: Huffman's code is for codes of at most 8 bits"),
     ],
 )
-def test_a_plan_that_does_not_fit_is_refused(plan, message):
-    from dataclasses import replace
-
-    quick = replace(plan, teacher_epochs=1, student_epochs=1)
+def test_a_plan_that_does_not_fit_is_refused_before_anything_is_trained(plan, message):
+    told = []
     with pytest.raises(ValueError, match=message):
-        compress(DIGITS, quick)
+        compress(DIGITS, plan, tell=told.append)
+    assert told == []

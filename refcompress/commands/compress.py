@@ -96,7 +96,7 @@ def plan_of(options: argparse.Namespace) -> "Plan":
     plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
     for name in ("teacher_hidden", "student_hidden"):
         for width in getattr(plan, name):
-            arguments.integer(width, name, 1)
+            arguments.integer(width, name.removesuffix("_hidden"), 1)  # as the option is called
     arguments.real_number(plan.sparsity, "sparsity", 0.0, 1.0)
     arguments.real_number(plan.label_weight, "label_weight", 0.0, 1.0)
     arguments.integer(plan.bits, "bits", 2, 32)

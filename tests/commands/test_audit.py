@@ -73,7 +73,7 @@ def sparse():
         (damaged(b""), "bad.safetensors is no whole safetensors file: "),
         (damaged(struct.pack("<Q", 2**50) + b"{}"), "bad.safetensors is no whole safetensors file: "),
         (sparse, "bad.safetensors: w is no whole sparse tensor: indices[0] is 99"),
-        (lambda: None, "No such file or directory: 'bad.safetensors'"),
+        (lambda: None, "bad.safetensors: No such file or directory"),
     ],
     ids=["empty", "lying", "sparse", "missing"],
 )

@@ -223,13 +223,14 @@ AFFINE_PARAMETERS: dict[str, str] = {
     ),
     "zero points at every code": (
         "* !constant_is_one !ends_flushed !least_* !no_width_has_zero !scale_infinite !scale_underflows "
-        "!scale_zero !zero_point_by_rounded_scale !zero_point_float32 !zero_point_half_*"
+        "!scale_zero !zero_point_by_rounded_scale !zero_point_float32 !zero_point_half_* "
+        "!zero_point_reciprocal"
     ),
     "one-sided": (
         "* !arithmetic=* !constant_is_one !ends_flushed !least_1e_12 !least_normal !least_subnormal "
         "!no_width_has_zero !scale_infinite !scale_underflows !scale_zero !zero_point_away_from_zero "
         "!zero_point_by_rounded_scale !zero_point_ceil !zero_point_float32 !zero_point_from_x_max "
-        "!zero_point_half_*"
+        "!zero_point_half_* !zero_point_reciprocal"
     ),
     "constant": "* !scale_infinite !zero_point_away_from_zero !zero_point_ceil !zero_point_half_*",
     "small ranges": "* !constant_is_one !no_width_has_zero !not_widened !scale_infinite",

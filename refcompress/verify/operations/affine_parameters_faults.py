@@ -296,6 +296,11 @@ FAULTS = (
     ),
     Fault("zero_point_float32", "computes the zero point in float32", _by(zero=_zero_point_in_float32)),
     Fault(
+        "zero_point_reciprocal",
+        "multiplies x_min by 1 / s in float32, which overflows where s is subnormal",
+        _by(zero=lambda at: np.float32(at.low) - np.float32(at.a) * (np.float32(1) / np.float32(at.scale))),
+    ),
+    Fault(
         "zero_point_from_x_max",
         "computes the zero point as q_max - x_max / s, with the rounded scale",
         _by(zero=lambda at: at.high - at.b / type(at.b)(at.scale)),

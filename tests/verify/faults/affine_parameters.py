@@ -163,6 +163,16 @@ def symmetric_by_ratio(x_min, x_max):
     return [np.float32(single(most / 127)) if most else 1, 128]
 
 
+def multiplies_by_the_reciprocal(x_min, x_max):
+    low, high = (np.float32(v) for v in (min(x_min, 0.0), max(x_max, 0.0)))
+    with np.errstate(all="ignore"):
+        width = high - low
+        scale = width / np.float32(255) if np.isfinite(width) else high / np.float32(255) - low / np.float32(255)
+        scale = np.float32(1) if low == high else np.maximum(scale, np.float32(2.0**-149))
+        z = np.rint(np.float32(-128) - low * (np.float32(1) / scale))
+    return scale, int(np.clip(z, -128, 127)) if np.isfinite(z) else -128
+
+
 WRONG = [
     Wrong("zero left outside", "affine_parameters", leaves_zero_outside, "does not bring zero into the range"),
     Wrong("1 and 0 for constants", "affine_parameters", says_one_for_constants, "scale 1 and zero point 0 where both"),
@@ -174,6 +184,13 @@ WRONG = [
     Wrong("float32 inside", "affine_parameters", divides_in_floats, "every step to float32"),
     Wrong("infinite width", "affine_parameters", overflows, "overflow: an infinite scale"),
     Wrong("scale rounded first", "affine_parameters", rounds_the_scale_first, "by the scale once that is rounded"),
+    Wrong(
+        "reciprocal of the scale",
+        "affine_parameters",
+        multiplies_by_the_reciprocal,
+        "multiplies x_min by 1 / s in float32",
+        {"arithmetic": "float32"},
+    ),
     Wrong("scale in double", "affine_parameters", keeps_the_scale_in_double, "not round the scale to float32"),
     Wrong("counts from 0", "affine_parameters", counts_from_zero, "from 0|unsigned range"),
     Wrong("symmetric anyway", "affine_parameters", is_symmetric_anyway, "uses a symmetric range"),
