@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from refcompress.verify import check
-from refcompress.verify.check import SEARCH
 from refcompress.verify.operations import OPERATIONS
 
 MODULES = [
@@ -66,14 +65,11 @@ def report_of(member, seed, examples):
 
 @pytest.mark.parametrize("wrong", named(WRONG))
 def test_every_wrong_implementation_is_found_with_three_seeds_and_its_fault_named_first(wrong):
-    report = report_of(wrong, 0, 200)
-    assert report.verdict == "differs"
-    assert re.search(wrong.says, report.diagnosis[0].statement), str(report)
-    if any(case.failed for case in report.cases if case.name != SEARCH):
-        return  # no directed case depends on the seed: it is found with every one
-    for seed in (1, 2):
-        report = report_of(wrong, seed, 200)
-        assert report.verdict == "differs", seed
+    reports = [report_of(wrong, 0, 0)]  # no directed case depends on the seed
+    if reports[0].verdict == "agrees":
+        reports = [report_of(wrong, seed, 200) for seed in range(3)]
+    for report in reports:
+        assert report.verdict == "differs"
         assert re.search(wrong.says, report.diagnosis[0].statement), str(report)
 
 
