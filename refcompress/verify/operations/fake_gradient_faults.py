@@ -158,9 +158,24 @@ def _unchanged(args: Arguments, settings: Settings) -> Array:
     return np.asarray(other_values(args[:3], {**settings, "overflow": "saturate"}) == args[0])
 
 
-def _multiplied(args: Arguments, settings: Settings) -> Any:
+def _multiplied(**other: Callable[[Settings], str]) -> Answer:
+    """Return the fault of multiplying by a mask of 0 and 1, made under other settings."""
+
+    def answer(args: Arguments, settings: Settings) -> Any:
+        changed = {**settings, **{name: value(settings) for name, value in other.items()}}
+        with np.errstate(all="ignore"):
+            return args[3] * inside(args, changed).astype(args[3].dtype)
+
+    return answer
+
+
+def _multiplied_with_halves(args: Arguments, settings: Settings) -> Any:
     with np.errstate(all="ignore"):
-        return args[3] * inside(args, settings).astype(args[3].dtype)
+        open_range, flags = (
+            inside(args, {**settings, "boundary": "zero"}),
+            inside(args, {**settings, "boundary": "pass"}),
+        )
+        return args[3] * ((open_range + flags.astype(np.float64)) / 2).astype(args[3].dtype)
 
 
 def _scaled(power: int) -> Answer:
@@ -305,7 +320,22 @@ FAULTS = (
     Fault(
         "multiplied",
         "multiplies by a mask of 0 and 1: -0.0 where a negative gradient stops, nan where nan or an infinite one does",
-        _multiplied,
+        _multiplied(),
+    ),
+    Fault(
+        "multiplied_other_ends",
+        "multiplies by a mask of 0 and 1 with the other boundary: every saturated value lies at the ends of the range",
+        _multiplied(boundary=lambda settings: "zero" if settings["boundary"] == "pass" else "pass"),
+    ),
+    Fault(
+        "multiplied_other_mask",
+        "multiplies by a mask of 0 and 1 of the other kind: of x instead of its code, or of the code instead of x",
+        _multiplied(mask=lambda settings: "value" if settings["mask"] == "code" else "code"),
+    ),
+    Fault(
+        "multiplied_with_halves",
+        "multiplies by a mask that is 1/2 at both ends of the range, as min and max do",
+        _multiplied_with_halves,
     ),
     Fault(
         "stops_at_minus_zero",

@@ -173,17 +173,19 @@ FAKE_QUANTIZE_GRADIENT: dict[str, str] = {
         "!zero_point_of_first !zero_point_of_last !zero_point_of_next"
     ),
     "special upstreams": (
-        "bits=* boundary=zero clipped_to_one divided_by_scale half_* hard_tanh inputs_swapped inverted leads_back "
-        "low_* multiplied nan_to_num narrow_range=True negative_stops no_* not_finite_is_zero one_code_short ones "
-        "quotient_* reversed_order scale_multiplied sign_* signed=False stops_at_minus_zero subnormals_flushed "
-        "times_scale unsigned_q_max upstream_* x_in_codes zero zero_loses_sign !half_a_step_more"
+        "bits=* boundary=zero clipped_to_one divided_by_scale half_* hard_tanh inputs_swapped inverted "
+        "leads_back low_* multiplied nan_to_num narrow_range=True negative_stops no_* not_finite_is_zero "
+        "one_code_short ones quotient_* reversed_order scale_multiplied sign_* signed=False "
+        "stops_at_minus_zero subnormals_flushed times_scale unsigned_q_max upstream_* x_in_codes zero "
+        "zero_loses_sign multiplied_other_ends multiplied_other_mask multiplied_with_halves !half_a_step_more"
     ),
     "at the bounds of clamp: all that saturates": (
-        "bits=* boundary=zero clipped_to_one divided_by_scale half_* hard_tanh inputs_swapped inverted mask=value "
-        "narrow_range=True negative_stops one_code_short ones quotient_* reversed_order rounding=away_from_zero "
-        "rounding=ceil rounding=floor scale_float16 sign_* signed=False times_scale upstream_* "
-        "value_without_zero_point where_unchanged x_in_codes zero zero_point_ignored zero_point_subtracted "
-        "zero_point_twice zero_stops !bits=32 !half_a_step_more"
+        "bits=* boundary=zero clipped_to_one divided_by_scale half_* hard_tanh inputs_swapped inverted "
+        "mask=value narrow_range=True negative_stops one_code_short ones quotient_* reversed_order "
+        "rounding=away_from_zero rounding=ceil rounding=floor scale_float16 sign_* signed=False times_scale "
+        "upstream_* value_without_zero_point where_unchanged x_in_codes zero zero_point_ignored "
+        "zero_point_subtracted zero_point_twice zero_stops multiplied_other_ends multiplied_other_mask "
+        "multiplied_with_halves !bits=32 !half_a_step_more"
     ),
     "parts of a step beside the ends": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !infinite_passes !nan_to_num !not_finite_is_zero !subnormals_flushed "
@@ -261,7 +263,7 @@ FAKE_QUANTIZE_GRADIENT: dict[str, str] = {
         "divided_by_scale flat_chunks half_* hard_tanh inputs_swapped inverted negative_stops next_channel "
         "one_code_short ones reversed_order scale_of_last scale_of_next sign_* signed=False times_scale "
         "upstream_* where_unchanged zero zero_point_of_first zero_point_of_last zero_point_of_next zero_stops "
-        "!half_a_step_more"
+        "multiplied_other_ends multiplied_with_halves !half_a_step_more"
     ),
     "strided": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !half_a_step_more !infinite_passes !low_* !nan_to_num "

@@ -250,6 +250,25 @@ def multiplies_by_the_mask(x, s, z, g):
         return g * ((q >= LOW) & (q <= HIGH)).astype(np.float32)
 
 
+def multiplies_by_a_strict_mask(x, s, z, g):
+    with np.errstate(all="ignore"):
+        codes = np.rint(x / np.float32(s)) + z
+        return g * ((codes > -128) & (codes < 127))
+
+
+def multiplies_by_a_mask_of_values(x, s, z, g):
+    with np.errstate(all="ignore"):
+        low, high = (float(np.float32((q - z) * s)) for q in (-128, 127))
+        return g * ((x >= low) & (x <= high) & np.isfinite(x))
+
+
+def multiplies_by_halves(x, s, z, g):
+    with np.errstate(all="ignore"):
+        codes = np.rint(x / np.float32(s)) + z
+        inner, whole = (codes > -128) & (codes < 127), (codes >= -128) & (codes <= 127)
+        return g * ((inner + whole.astype(np.float32)) / np.float32(2)).astype(np.float32)
+
+
 def returns_the_mask(x, s, z, g):
     q = codes_of(x, s, z)
     return ((q >= LOW) & (q <= HIGH)).astype(np.float32)
@@ -400,6 +419,9 @@ WRONG = [
     Wrong("divides by the scale", "fake_quantize_gradient", divides_by_the_scale, "divides the gradient by the scale"),
     Wrong("one side", "fake_quantize_gradient", masks_above_only, "above the range only"),
     Wrong("multiplied", "fake_quantize_gradient", multiplies_by_the_mask, r"mask of 0 and 1: -0\.0"),
+    Wrong("strict mask, multiplied", "fake_quantize_gradient", multiplies_by_a_strict_mask, "with the other boundary"),
+    Wrong("mask of values, multiplied", "fake_quantize_gradient", multiplies_by_a_mask_of_values, "of the other kind"),
+    Wrong("min and max, multiplied", "fake_quantize_gradient", multiplies_by_halves, "mask that is 1/2 at both ends"),
     Wrong("mask alone", "fake_quantize_gradient", returns_the_mask, "gives 1 where"),
     Wrong("x, not its code", "fake_quantize_gradient", looks_at_x, "x lies between the values"),
     Wrong("representable", "fake_quantize_gradient", passes_what_is_representable, "leaves x as it is"),
