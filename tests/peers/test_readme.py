@@ -22,6 +22,11 @@ def entries(lines):
     return {name: text.rstrip("\n") for text in joined for name in NAMES if text.startswith(f"  {name}: ")}
 
 
+def without_last_bits(text):
+    """Exponentials and logarithms end in bits that depend on the processor: what is longer is compared to 12 digits."""
+    return re.sub(r"\d+\.\d{9,}", lambda number: f"{float(number[0]):.12g}", text)
+
+
 def test_the_readme_quotes_peers_of_every_package():
     quoted = {NAMES[name] for lines in SAID.values() for name in entries(lines)}
     assert quoted == set(NAMES.values())
@@ -34,4 +39,5 @@ def test_the_lines_of_an_installed_release_are_those_that_are_printed(release, c
     told = entries(SAID[release]) if installed(package) == version else {}
     for name, text in told.items():
         assert main(["peers", name]) == 0
-        assert entries(capsys.readouterr().out.splitlines())[name] == text
+        printed = entries(capsys.readouterr().out.splitlines())[name]
+        assert without_last_bits(printed) == without_last_bits(text)
