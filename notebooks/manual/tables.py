@@ -182,7 +182,7 @@ def order() -> Rows:
 
 
 # of the settings that another function is reproduced with: what its users would not have chosen by themselves
-TOLD = ("rounding", "overflow", "scaling", "zero_point_added", "ties", "format")
+TOLD = ("rounding", "overflow", "scaling", "zero_point_added", "ties", "format", "reduction", "direction", "order")
 
 
 def peers() -> list[dict[str, Any]]:
@@ -196,7 +196,8 @@ def reproduced() -> Rows:
     for peer in peers():
         if peer["reproduced"] and peer["fault"] is None:
             said = [peer["settings"][name] for name in TOLD if name in peer["settings"]]
-            rows.append((peer["name"], peer["version"], code(peer["operation"]), code(*said)))
+            said += ["scaled"] if peer["settings"].get("scaled") else []
+            rows.append((peer["name"], peer["version"], code(peer["operation"]), code(*said) or "the formula"))
     return rows
 
 

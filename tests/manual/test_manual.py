@@ -17,7 +17,6 @@ import pytest
 import refcompress
 import refcompress.verify
 from refcompress.peers import PEERS
-from refcompress.peers.compare import installed
 from refcompress.verify import check
 
 ROOT = Path(__file__).parents[2]
@@ -136,22 +135,6 @@ MEASURED = json.loads((MANUAL / "peers.json").read_text(encoding="utf-8"))["peer
 
 def test_the_peers_that_were_measured_are_those_that_there_are():
     assert [p["name"] for p in MEASURED] == [p.name for p in PEERS], "refcompress peers --json measures them"
-
-
-def here():
-    """What was measured to follow settings, in the version that is installed here."""
-    by_name = {p.name: p for p in PEERS}
-    for found in MEASURED:
-        followed = found["reproduced"] and found["fault"] is None
-        if followed and found["name"] in by_name and installed(found["package"]) == found["version"]:
-            yield pytest.param(by_name[found["name"]], found["settings"], id=found["name"])
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("peer", "settings"), list(here()))
-def test_a_library_still_follows_the_settings_that_the_page_says(peer, settings):
-    report = check(peer.function, peer.operation, examples=0, **settings)
-    assert sum(case.failed for case in report.cases) == 0 or report.counterexample.silent, str(report)
 
 
 def test_the_citation_names_this_version():
