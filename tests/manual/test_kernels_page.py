@@ -86,6 +86,12 @@ if is_there("torch"):
         try_out(said, folder)
 
 
+def test_every_kind_of_kernel_has_its_section():
+    kinds = {"Python", "PyTorch", "JAX", "ONNX", "C", "Rust", "Verilog", "Files of test vectors", "Checkpoints"}
+    assert kinds <= set(SECTIONS)
+    assert all(SECTIONS.values())
+
+
 @pytest.mark.parametrize("path", sorted((MANUAL / "kernels").iterdir()), ids=lambda path: path.name)
 def test_every_sample_is_shown(path):
     assert f"```{{literalinclude}} kernels/{path.name}\n" in PAGE

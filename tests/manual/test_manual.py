@@ -18,6 +18,7 @@ import refcompress
 import refcompress.verify
 from refcompress.peers import PEERS
 from refcompress.verify import check
+from refcompress.verify.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "notebooks" / "manual"
@@ -82,6 +83,22 @@ def test_the_tables_of_a_page_are_what_the_package_computes(page):
 def test_every_table_stands_on_a_page():
     places = [name for page in tables.PAGES for name, _ in tables.PLACE.findall(page.read_text(encoding="utf-8"))]
     assert sorted(places) == sorted(tables.TABLES)
+
+
+@pytest.mark.parametrize("name", ["rounding", "overflow", "ties", "reduction"])
+def test_a_rule_has_a_table_of_ten_inputs_and_its_users(name):
+    assert {len(row) for row in tables.TABLES[name]()} == {1 + 10}
+    [operation] = [OPERATIONS[o] for o in ("quantize", "top_k_mask", "mse_loss") if name in names_of(OPERATIONS[o])]
+    text = (MANUAL / "rules.md").read_text(encoding="utf-8")
+    section = text.partition(f"<!-- table: {name} -->")[2].partition("\n## ")[0]
+    computed, _, users = section.partition("<!-- end -->")
+    for word in operation.setting(name).allowed:
+        assert re.search(rf"^\| `{word}`", computed, re.MULTILINE), word
+        assert re.search(rf"^\|[^|]*`{word}`[^|]*\|[^|]*\w[^|]*\|$", users, re.MULTILINE), word
+
+
+def names_of(operation):
+    return {setting.name for setting in operation.settings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -49,6 +49,23 @@ def test_a_notebook_opens_with_its_question(path):
 
 
 @NOTEBOOKS
+def test_nothing_random_in_a_notebook_is_unseeded(path):
+    source = "\n".join(cell.source for cell in run.code_cells(run.read(path)))
+    assert (
+        re.findall(
+            r"default_rng\(\)|np\.random\.(?!default_rng\b|Generator\b)\w+|^(?:import|from) random\b", source, re.M
+        )
+        == []
+    )
+
+
+@NOTEBOOKS
+def test_every_picture_of_a_notebook_is_drawn_in_the_one_style(path):
+    source = "\n".join(cell.source for cell in run.code_cells(run.read(path)))
+    assert re.findall(r"style\.\w+\([^)]*\)|rcParams", source) == ['style.use("study.mplstyle")']
+
+
+@NOTEBOOKS
 def test_a_notebook_shows_sources_and_ends_with_three_exercises_and_their_answers(path):
     cells = run.read(path).cells
     headings = re.findall(r"^#+ .*", "\n".join(c.source for c in cells if c.cell_type == "markdown"), re.MULTILINE)
