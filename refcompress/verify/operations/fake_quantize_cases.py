@@ -73,7 +73,8 @@ def _answered(rows: Iterable[Row], settings: Settings) -> Iterator[Row]:
 def products(settings: Settings) -> Calls:
     """Codes over the whole range at scales with long significands: (q - z) * s is rounded."""
     low, high = limits(settings)
-    codes = np.unique(np.linspace(low, high, 257).round())
+    codes = np.unique(np.linspace(low, high, 257).round()) + 0.0
+    codes = np.append(codes, -0.0)  # both zeros: which one unique keeps depends on the processor
     scales = held([*FRACTION_SCALES, *INTEGER_SCALES[::10]], settings)
     rows = (at_codes(codes, s, z, settings) for s, z in each_with(scales, zero_points(settings)))
     yield from calls(_answered(rows, settings), settings)
