@@ -11,7 +11,7 @@ nox.options.error_on_missing_interpreters = False
 
 
 def _lowest() -> list[str]:
-    """The first release that each requirement of the package and of its tests admits, as pip takes it."""
+    """Return the oldest minor release that each requirement of the package and its tests admits, as pip takes it."""
     with open("pyproject.toml", "rb") as file:
         project = tomllib.load(file)["project"]
     extras = project["optional-dependencies"]
