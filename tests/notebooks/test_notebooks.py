@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import tempfile
+from functools import cache, partial
 from pathlib import Path
 
 import nbformat
@@ -96,15 +97,24 @@ def test_no_path_of_the_machine_stands_in_a_notebook(path):
 # what the tool must notice: a notebook of one code cell, and what is said of it
 
 
+def written(folder, source, *outputs, count=1):
+    """The path of a notebook of one cell."""
+    cell = nbformat.v4.new_code_cell(source, execution_count=count, outputs=list(outputs), id="cell")
+    path = folder / "1_example.ipynb"
+    nbformat.write(run.clean(nbformat.v4.new_notebook(cells=[cell])), path)
+    return path
+
+
 @pytest.fixture
 def store(tmp_path):
-    def store(source, *outputs, count=1):
-        cell = nbformat.v4.new_code_cell(source, execution_count=count, outputs=list(outputs), id="cell")
-        path = tmp_path / "1_example.ipynb"
-        nbformat.write(run.clean(nbformat.v4.new_notebook(cells=[cell])), path)
-        return path
+    return partial(written, tmp_path)
 
-    return store
+
+@cache
+def fresh(source):
+    """A notebook of one cell as a fresh kernel leaves it: one kernel for all that is compared with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run.executed(written(Path(folder), source))
 
 
 def printed(text):
@@ -124,7 +134,7 @@ def drawn(png):
 
 def test_an_output_that_is_as_it_was_is_not_stale(store):
     path = store("print(1 + 1)", printed("2\n"))
-    assert list(run.stale(run.read(path), run.executed(path))) == []
+    assert list(run.stale(run.read(path), fresh("print(1 + 1)"))) == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,7 @@ def test_an_output_that_is_as_it_was_is_not_stale(store):
 )
 def test_a_stale_output_is_noticed(store, source, outputs, count, said):
     path = store(source, *outputs, count=count)
-    assert said in "".join(run.stale(run.read(path), run.executed(path)))
+    assert said in "".join(run.stale(run.read(path), fresh(source)))
 
 
 def test_a_picture_is_compared_by_its_pixels():
