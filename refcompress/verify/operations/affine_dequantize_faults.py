@@ -12,6 +12,7 @@ from refcompress.verify.operations.affine_cases import broadcast
 from refcompress.verify.operations.affine_channel_faults import channel_faults
 from refcompress.verify.operations.affine_dequantize_cases import as_given, differences, rounded
 from refcompress.verify.operations.dequantize_cases import nearest_float
+from refcompress.verify.operations.number_faults import ROUNDING_SAYS
 
 Answer = Callable[[Arguments, Settings], Any]
 NARROWER = ("float16", "bfloat16", "float32")
@@ -154,18 +155,6 @@ def _flushed_scale(s: Array, name: str) -> Array:
 def _plus(epsilon: float) -> Callable[[Array, str], Array]:
     return lambda s, name: nearest_float(s + epsilon, name)
 
-
-# what a rounding other than the nearest, or another choice at ties, is called
-ROUNDING_SAYS = {
-    "toward_zero": "truncates to the dtype instead of rounding to nearest",
-    "away_from_zero": "rounds away from zero to the dtype",
-    "floor": "rounds down to the dtype",
-    "ceil": "rounds up to the dtype",
-    "half_away": "rounds to nearest, but ties away from zero",
-    "half_down": "rounds to nearest, but ties toward minus infinity",
-    "half_up": "rounds to nearest, but ties toward plus infinity",
-    "half_odd": "rounds to nearest, but ties to odd",
-}
 
 FAULTS = (
     Fault("zero", "gives 0", _on_right(lambda n, right, name: np.zeros_like(right))),

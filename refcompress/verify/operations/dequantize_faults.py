@@ -9,6 +9,7 @@ from refcompress.arguments import Array
 from refcompress.verify.inputs import FLOATS
 from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.dequantize_cases import dequantized, nearest_float, rounded_to
+from refcompress.verify.operations.number_faults import ROUNDING_SAYS
 
 Answer = Callable[[Arguments, Settings], Any]
 
@@ -154,18 +155,6 @@ def _midpoint(args: Arguments, settings: Settings) -> Any:
     q, p = args
     return nearest_float(np.ldexp(q.astype(np.float64) + 0.5, -p), settings["dtype"])
 
-
-# what a rounding other than the nearest, or another choice at ties, is called
-ROUNDING_SAYS = {
-    "toward_zero": "truncates to the dtype instead of rounding to nearest",
-    "away_from_zero": "rounds away from zero to the dtype",
-    "floor": "rounds down to the dtype",
-    "ceil": "rounds up to the dtype",
-    "half_away": "rounds to nearest, but ties away from zero",
-    "half_down": "rounds to nearest, but ties toward minus infinity",
-    "half_up": "rounds to nearest, but ties toward plus infinity",
-    "half_odd": "rounds to nearest, but ties to odd",
-}
 
 FAULTS = (
     Fault("zero", "gives 0", _on_right(lambda args, right, name: np.zeros_like(right))),

@@ -52,3 +52,16 @@ def low_bits(bits: int) -> Change:
 def cast_to_int32(v: Array) -> Array:
     """Give what a processor's conversion to int32 leaves: -2^31 for what does not fit."""
     return np.where((v >= -(2.0**31)) & (v < 2.0**31), v, -(2.0**31))
+
+
+# what a cast to a float dtype is called that does not round to nearest, or chooses otherwise at ties
+ROUNDING_SAYS = {
+    "toward_zero": "truncates to the dtype instead of rounding to nearest",
+    "away_from_zero": "rounds away from zero to the dtype",
+    "floor": "rounds down to the dtype",
+    "ceil": "rounds up to the dtype",
+    "half_away": "rounds to nearest, but ties away from zero",
+    "half_down": "rounds to nearest, but ties toward minus infinity",
+    "half_up": "rounds to nearest, but ties toward plus infinity",
+    "half_odd": "rounds to nearest, but ties to odd",
+}
