@@ -186,7 +186,7 @@ def _exact_product(x: Array, p: int, out: Array) -> Array:
         np.ldexp(x.astype(np.float64), p, out=out)
     if p < 0 and (x.dtype.itemsize == 8 or p < -800):
         tiny = (np.abs(out) < 2.0**-1000) & (x != 0)
-        out[tiny] = np.copysign(2.0**-1000, x[tiny])
+        out[tiny] = np.copysign(np.float64(2.0**-1000), x[tiny])  # a float32 has no 2^-1000
     return out
 
 

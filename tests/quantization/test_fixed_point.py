@@ -63,6 +63,17 @@ def test_quantize_is_round_of_the_exact_product(x, p, settings):
         assert int(quantize(np.array([x]), p, **settings)[0]) == expected
 
 
+@pytest.mark.parametrize("rounding", ["away_from_zero", "floor", "half_even"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_the_ends_of_every_float_follow_the_exact_product_at_every_p(dtype, rounding):
+    ends = ml_dtypes.finfo(dtype)
+    x = np.array([s * v for v in (ends.smallest_subnormal, ends.smallest_normal, 1, ends.max) for s in (1, -1)], dtype)
+    exactly = [Fraction(v) for v in x.astype(np.float64).tolist()]
+    for p in range(-2200, 2201):
+        expected = [quantized(v, p, 8, True, rounding) for v in exactly]
+        assert quantize(x, p, bits=8, rounding=rounding).tolist() == expected, p
+
+
 @pytest.mark.parametrize("rounding", WORDS)
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES[:2])
 @pytest.mark.parametrize(("bits", "signed"), [(8, True), (4, False), (24, True), (32, False)])
