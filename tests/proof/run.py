@@ -31,12 +31,11 @@ def quantize(full):
 
 
 def pairs(full):
-    parts = [*every_pair.dequantized_pairs(every_pair.SCALES if full else (0.1,)), *every_pair.packed_pairs()]
-    parts += every_pair.quantized_pairs(every_pair.ROUNDING if full else ("half_even", "floor"))
+    yield from every_pair.dequantized_pairs(every_pair.SCALES if full else (0.1,))
+    yield from every_pair.packed_pairs()
+    yield from every_pair.quantized_pairs(every_pair.ROUNDING if full else ("half_even", "floor"))
     for dtype in ("float64", "float32", "float16") if full else ("float64",):
-        parts += every_pair.short_arrays(dtype, 4 if full else 3)
-    for name, count, wrong in parts:
-        yield name, lambda count=count, wrong=wrong: (count, wrong)
+        yield from every_pair.short_arrays(dtype, 4 if full else 3)
 
 
 def aimed(full):
