@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from refcompress.commands.compress import one_thread_each
@@ -72,7 +73,9 @@ def started(port: int, dataset: "Dataset", plan: "Plan") -> "Iterator[ThreadingH
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe(duplex=False)
         trainer = spawn.Process(target=_train, args=(theirs, dataset, plan), daemon=True)
-        # the trainer inherits that it does not see Ctrl-C: it is ended by the server, which does
+        # the trainer inherits that it does not see Ctrl-C: it is ended by the server, which does;
+        # the tracker's own start would unblock it again
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             trainer.start()
