@@ -111,7 +111,9 @@ def _taken_apart(model: Model, sparse: bool, huffman: bool) -> tuple[Arrays, dic
         if sparse:
             values, indices = _sparse(w)
             arrays[f"weights.{number}.values"], arrays[f"weights.{number}.indices"] = values, indices
-        elif huffman and _check_bytes(w, number) and (w != w.flat[0]).any():
+        elif huffman and w.dtype != np.int8:
+            raise ValueError(f"weights[{number}] has dtype {w.dtype}: Huffman's code is for codes of int8")
+        elif huffman and (w != w.flat[0]).any():
             arrays[f"weights.{number}.huffman"] = np.frombuffer(huffman_encode(w.view(np.uint8)), np.uint8)
         else:
             arrays[f"weights.{number}"] = np.ascontiguousarray(w)
@@ -122,13 +124,6 @@ def _taken_apart(model: Model, sparse: bool, huffman: bool) -> tuple[Arrays, dic
         rest["p"] = [[w.p, b.p] for w, b in zip(model.weights, model.biases, strict=True)]
         rest["inputs"] = [[f.p, f.bits, f.signed] for f in model.formats]
     return arrays, rest
-
-
-def _check_bytes(w: Array, number: int) -> bool:
-    """Refuse weights whose codes are not int8."""
-    if w.dtype != np.int8:
-        raise ValueError(f"weights[{number}] has dtype {w.dtype}: Huffman's code is for codes of int8")
-    return True
 
 
 def _sparse(w: Array) -> tuple[Array, Array]:
@@ -181,8 +176,8 @@ def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
     )
 
 
-def decoded_weights(data: Array, name: str, shape: tuple[int, ...]) -> Array:
-    """Return the int8 codes whose bytes by Huffman's code ``save_model`` stored.
+def decoded_weights(data: Array, name: str, shape: tuple[int, ...] | None = None) -> Array:
+    """Return the int8 codes whose bytes by Huffman's code ``save_model`` stored; a line of them if no shape is given.
 
     Raises
     ------
@@ -198,8 +193,10 @@ def decoded_weights(data: Array, name: str, shape: tuple[int, ...]) -> Array:
     """
     if data.dtype != np.uint8 or data.size < HEADER.size:
         raise ValueError(f"{name} has dtype {data.dtype} and {data.size} entries: it must be a file of codes, in uint8")
-    codes, size = data.tobytes(), math.prod(shape)
+    codes = data.tobytes()
     n, _ = HEADER.unpack_from(codes)
+    shape = (n,) if shape is None else shape
+    size = math.prod(shape)
     if n != size or n > 8 * len(codes):  # of more than one code each takes a bit: a lie would take all memory
         raise ValueError(f"{name} has {n} codes in {len(codes)} bytes: they must be {size}, for {shape}")
     return huffman_decode(codes).view(np.int8).reshape(shape)

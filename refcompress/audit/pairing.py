@@ -75,8 +75,7 @@ def read_tensor(file: TensorFile, name: str, tensor: Tensor, shape: tuple[int, .
             parts[0] *= parts[1].astype(parts[0].dtype)
             return parts[0]
         if tensor.form == "huffman":
-            count = int.from_bytes(parts[0][:8].tobytes(), "little")
-            return decoded_weights(parts[0], tensor.parts[0], (count,) if shape is None else shape)
+            return decoded_weights(parts[0], tensor.parts[0], shape)
         values, indices = parts
         if shape is None:
             shape = (int(arguments.integer_array(indices, tensor.parts[1]).max(initial=-1)) + 1,)

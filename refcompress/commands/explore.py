@@ -10,7 +10,6 @@ import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from refcompress.commands.compress import one_thread_each
@@ -51,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def started(port: int, dataset: "Dataset", plan: "Plan") -> "Iterator[ThreadingHTTPServer]":
     """Yield a server of the page that listens, while what it shows is trained in a process of its own."""
+    from multiprocessing import resource_tracker
+
     from refcompress.commands.explore_server import Query, listening
     from refcompress.commands.explore_study import untrained
     from refcompress.commands.explore_views import VIEWS, Answer, view

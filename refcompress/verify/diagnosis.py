@@ -421,7 +421,7 @@ def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange])
         result = compare(plain[0], plain[1], unsigned)
         if not result.agrees:
             return None
-        another = not compare(plain[2], plain[0], None if limits is None else unsigned).agrees
+        another = not compare(plain[2], plain[0], unsigned).agrees
         return exchange.size - _agreeing(rival, exchange), int(another and not exchange.comparison.agrees)
 
     for rival in rivals:
