@@ -86,6 +86,10 @@ def any_array(value: npt.ArrayLike, name: str) -> Array:
     """Turn an array-like, or anything that speaks DLPack, into an array in native byte order."""
     if type(value) is not np.ndarray:
         value = _foreign_array(value, name)
+    if value.size == 0 and math.prod(n or 1 for n in value.shape) > MOST_ELEMENTS:  # which few functions can reshape
+        raise ValueError(
+            f"{name} has shape {value.shape}: its other dimensions multiply to more than {MOST_ELEMENTS:,}"
+        )
     return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 

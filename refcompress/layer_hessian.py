@@ -48,7 +48,7 @@ def hessian(x: npt.ArrayLike) -> Array:
     arguments.finite(array, "x", "calibrated with")
     if array.ndim != 2:
         raise ValueError(f"x has shape {array.shape}: it must be (n, inputs), one example a row")
-    wide = array.astype(np.float64)
+    wide = array.astype(np.float64, order="C")  # a BLAS adds up in another order for each layout
     with np.errstate(over="ignore", invalid="ignore"):
         half = wide.T @ wide
     if not np.isfinite(half + half).all():
@@ -65,7 +65,7 @@ def checked_hessian(value: npt.ArrayLike, n: int) -> Array:
         raise ValueError(f"hessian has shape {array.shape}: w has length {n}, so it must be {(n, n)}")
     if (array != array.T).any():
         arguments.refuse_element("hessian", array, array != array.T, "it must be symmetric")
-    return array.astype(np.float64)
+    return array.astype(np.float64, order="C")
 
 
 def inverse_factors(h: Array, damping: float) -> tuple[Array, Array]:

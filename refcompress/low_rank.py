@@ -75,7 +75,7 @@ def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:
     if array.ndim != 2:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     rank = arguments.integer(rank, "rank", 0, min(array.shape))
-    u, s, vt = np.linalg.svd(array.astype(np.float64), full_matrices=False)
+    u, s, vt = np.linalg.svd(array.astype(np.float64, order="C"), full_matrices=False)
     return LowRank(u[:, :rank] * s[:rank], vt[:rank].copy(), s[rank:].copy())
 
 

@@ -1,3 +1,5 @@
+import re
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -152,3 +154,9 @@ def test_a_shape_past_all_memory_is_refused_by_name():
     for shape in ((2**62,), (2**30, 2**30), (0, 2**70)):
         with pytest.raises(ValueError, match=r"shape is \("):
             arguments.room(shape, "shape")
+
+
+@pytest.mark.parametrize("shape", [(0, 2**45), (2**40, 0, 2**10)])
+def test_an_empty_array_that_nothing_can_reshape_is_refused_by_name(shape):
+    with pytest.raises(ValueError, match=rf"x has shape {re.escape(str(shape))}: .* more than 17,592,186,044,416$"):
+        arguments.any_array(np.empty(shape, np.int8), "x")

@@ -111,7 +111,7 @@ def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
         (length,) = struct.unpack("<Q", file.read(8))
         header: dict[str, Any] = json.loads(file.read(length))
     tensors = {name: _stored(header[name], 8 + length) for name in sorted(names, key=_natural)}
-    return TensorFile(path, tensors, header.get("__metadata__", {}))
+    return TensorFile(path, tensors, header.get("__metadata__") or {})
 
 
 def _stored(entry: Mapping[str, Any], data: int) -> Stored:

@@ -59,8 +59,7 @@ def hint_loss(
     0.5
     """
     s, t, w, n, dtype = _projected(student, teacher, projection, reduction)
-    with np.errstate(over="ignore", under="ignore"):
-        loss = hint(s, t, w, n)[0]
+    loss, _, _ = _hint_of_finite(s, t, w, n)
     return Fraction(loss) if is_exact(dtype) else float(loss)
 
 
@@ -95,9 +94,26 @@ def hint_gradients(
            [-2.]]))
     """
     s, t, w, n, dtype = _projected(student, teacher, projection, reduction)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        _, by_student, by_projection = hint(s, t, w, n)
+    _, by_student, by_projection = _hint_of_finite(s, t, w, n)
+    with np.errstate(over="ignore", under="ignore"):
         return narrow(by_student, dtype), narrow(by_projection, dtype)
+
+
+def _hint_of_finite(s: Array, t: Array, w: Array, n: int) -> tuple[Any, Array, Array]:
+    """``hint``; what overflows on the way is made again from numbers near 1, and infinite only where the result is."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        parts = hint(s, t, w, n)
+        if is_exact(s.dtype) or all(np.isfinite(part).all() for part in parts):
+            return parts
+        of_w = _scaled(w)[1]
+        of_d = max(_scaled(s)[1] + of_w, _scaled(t)[1])
+        near = hint(np.ldexp(s, of_w - of_d), np.ldexp(t, -of_d), np.ldexp(w, -of_w), n)
+        powers = (2 * of_d, of_d + of_w, 2 * of_d - of_w)
+        loss, by_student, by_projection = (
+            np.where(np.isfinite(part), part, np.ldexp(other, power))
+            for part, other, power in zip(parts, near, powers, strict=True)
+        )
+    return loss, by_student, by_projection
 
 
 def hint(s: Array, t: Array, w: Array, n: int) -> tuple[Any, Array, Array]:

@@ -79,9 +79,12 @@ def mse_loss(student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction: str =
     >>> mse_loss([[1.0, 2.0]], [[1.0, 5.0]], reduction="batch_mean")
     9.0
     """
-    d, n, dtype = _difference(student, teacher, reduction)
+    s, t, n, dtype = _compared(student, teacher, reduction)
     with np.errstate(over="ignore", under="ignore"):
-        return _scalar(squared_error(d, n), dtype)
+        loss = squared_error(s - t, n)
+        if not is_exact(dtype) and np.isinf(loss):  # on the way, perhaps: a mean is smaller than its sum
+            loss = np.ldexp(squared_error(np.ldexp(s, -540) - np.ldexp(t, -540), n), 1080)
+        return _scalar(loss, dtype)
 
 
 def mse_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction: str = "mean") -> Array:
@@ -109,9 +112,13 @@ def mse_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike, *, reduction: s
     >>> mse_gradient([1.0, 2.0], [1.0, 5.0])
     array([ 0., -3.])
     """
-    d, n, dtype = _difference(student, teacher, reduction)
+    s, t, n, dtype = _compared(student, teacher, reduction)
     with np.errstate(over="ignore", under="ignore"):
-        return narrow(squared_error_gradient(d, n), dtype)
+        gradient = squared_error_gradient(s - t, n)
+        if not is_exact(dtype) and np.isinf(gradient).any():
+            lowered = squared_error_gradient(np.ldexp(s, -3) - np.ldexp(t, -3), n)
+            gradient = np.where(np.isinf(gradient), np.ldexp(lowered, 3), gradient)
+        return narrow(gradient, dtype)
 
 
 def squared_error(d: Array, n: int) -> Any:
@@ -124,14 +131,15 @@ def squared_error_gradient(d: Array, n: int) -> Array:
     return np.asarray(2 * d / n)
 
 
-def _difference(student: npt.ArrayLike, teacher: npt.ArrayLike, reduction: str) -> tuple[Array, int, np.dtype[Any]]:
-    """Return d, N and the common dtype of checked arguments."""
+def _compared(
+    student: npt.ArrayLike, teacher: npt.ArrayLike, reduction: str
+) -> tuple[Array, Array, int, np.dtype[Any]]:
+    """Return s, t, N and the common dtype of checked arguments."""
     s, t = numbers(student, "student", "compared"), numbers(teacher, "teacher", "compared")
     arguments.same_shape(s, t, "student", "teacher")
     n = divisor(s.shape, reduction, "student")
     dtype = common_dtype(s, t)
-    with np.errstate(over="ignore"):
-        return np.asarray(widen(s, dtype) - widen(t, dtype)), n, dtype
+    return widen(s, dtype), widen(t, dtype), n, dtype
 
 
 def softmax(logits: npt.ArrayLike) -> Array:

@@ -54,7 +54,7 @@ def is_exact(dtype: np.dtype[Any]) -> bool:
 def widen(array: Array, dtype: np.dtype[Any]) -> Array:
     """Return a checked array as float64, or as fractions where the common dtype is object; nothing is rounded."""
     if not is_exact(dtype):
-        return array.astype(np.float64, copy=False)
+        return array.astype(np.float64, order="C", copy=False)  # a BLAS adds up in another order for each layout
     if is_exact(array.dtype):
         return array
     exact = np.empty(array.shape, object)

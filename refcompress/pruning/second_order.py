@@ -120,7 +120,7 @@ def optimal_brain_surgeon(w: npt.ArrayLike, hessian: npt.ArrayLike, k: int) -> O
     h = checked_hessian(hessian, len(weights))
     k = arguments.integer(k, "k", 0, len(weights))
     with np.errstate(all="ignore"):  # what goes wrong shows itself in the pivots and in the weights
-        done = operate(weights.astype(np.float64), inverse(h), k)
+        done = operate(weights.astype(np.float64, order="C"), inverse(h), k)
     if not np.isfinite(done.weights).all():
         arguments.refuse_element(
             "w", done.weights, ~np.isfinite(done.weights), "the corrections pass the largest float64"

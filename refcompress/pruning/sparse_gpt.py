@@ -214,7 +214,7 @@ def _pruned(
         return array.copy(), np.ones(array.shape, np.bool_)
     v, d = inverse_factors(h, damping)
     with np.errstate(all="ignore"):  # an overflow shows itself in the weights
-        wide, mask = in_order(array.astype(np.float64), v, d, choose, block, batch)
+        wide, mask = in_order(array.astype(np.float64, order="C"), v, d, choose, block, batch)
         weights = narrow(wide, array.dtype)
     if not np.isfinite(weights.astype(np.float64)).all():
         wrong = ~np.isfinite(weights.astype(np.float64))

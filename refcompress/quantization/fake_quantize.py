@@ -211,11 +211,18 @@ def lsq_scale_gradient(
     step = float(channels.checked_scale(scale, (), np.dtype(np.float64)).reshape(()))
     low, high = by.ends
     with np.errstate(over="ignore", under="ignore"):
-        quotient = array.astype(np.float64) / step
-    slope = np.where(quotient <= low, low, np.where(quotient >= high, high, np.rint(quotient) - quotient))
+        quotient = np.clip(array.astype(np.float64) / step, low, high)
+    slope = np.where(quotient == low, low, np.where(quotient == high, high, np.rint(quotient) - quotient))
     scaled = arguments.boolean(gradient_scale, "gradient_scale")
     g = 1 / math.sqrt(array.size * high) if scaled and array.size else 1.0
-    return g * float(np.sum(slope * gradient.astype(np.float64)))
+    return g * _sum_of_products(slope, gradient.astype(np.float64))
+
+
+def _sum_of_products(a: Array, b: Array) -> float:
+    """Return sum a_i b_i; where that overflows on the way, of b 2^-128, which loses less than the sum's own error."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = np.sum(a * b)
+        return float(total if np.isfinite(total) else np.sum(a * np.ldexp(b, -128)) * 2.0**128)
 
 
 def _pair(x: npt.ArrayLike, upstream: npt.ArrayLike) -> tuple[Array, Array]:

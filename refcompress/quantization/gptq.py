@@ -113,7 +113,7 @@ def gptq_quantize(
     grid, target = _Grid(s, z, dtype, by), code_dtype(by.bits, signed=by.signed)
     if not array.size:
         return np.empty(array.shape, target)
-    wide = array.astype(np.float64)
+    wide = array.astype(np.float64, order="C")
     codes = _in_order(wide.copy(), inverse_factors(h, damping)[0], grid, lazy_batch)
     if guarded:
         nearest = grid.codes(wide)

@@ -247,7 +247,7 @@ def nvfp4_quantize(
     else:
         t = _tensor_scale(tensor_scale)
     scales = round_to_format(_quotient(magnitudes.max(axis=-1), np.array(NVFP4_ELEMENT * t)), "e4m3fn")
-    scales = np.clip(scales, *NVFP4_SCALES)  # a NaN stays one
+    scales = np.clip(np.where(np.isnan(scales), np.float32(np.nan), scales), *NVFP4_SCALES)  # of all NaNs, one
     lost = np.isnan(scales)[..., None]
     steps = np.where(lost, 1.0, scales.astype(np.float64)[..., None] * t)  # 4 bits times 24: exact
     elements = round_to_format(_quotient(np.where(lost, 0.0, blocks), steps), "e2m1fn")

@@ -120,10 +120,10 @@ def smooth(x: npt.ArrayLike, w: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Array,
         raise ValueError(f"x has shape {inputs.shape}, w has shape {weights.shape}: x has a column for each row of w")
     if scales.shape != weights.shape[:1]:
         raise ValueError(f"s has shape {scales.shape}: w has {len(weights)} inputs, one scale each is needed")
-    wrong = ~(np.isfinite(scales) & (scales > 0))
-    if wrong.any():
-        arguments.refuse_element("s", scales, wrong, "it must be positive and finite")
+    arguments.finite(scales, "s", "divided by")
     wide = scales.astype(np.float64)
+    if not (wide > 0).all():
+        arguments.refuse_element("s", scales, wide <= 0, "it must be positive")
     kinds = (arguments.float_array(x, "x").dtype, arguments.float_array(w, "w").dtype)
     with np.errstate(over="ignore", under="ignore"):
         return (inputs / wide).astype(kinds[0]), (weights * wide[:, None]).astype(kinds[1])

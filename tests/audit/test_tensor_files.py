@@ -45,6 +45,11 @@ def test_what_the_format_s_own_library_writes_is_read(tmp_path):
     }
 
 
+def test_metadata_that_are_null_are_none(tmp_path):
+    path = write(tmp_path / "a.safetensors", {"__metadata__": None, "a": ENTRY}, bytes(8))
+    assert open_tensors(path).metadata == {}
+
+
 def test_names_are_in_the_order_of_their_numbers(tmp_path):
     save_file({f"layer.{i}": np.ones(1) for i in (10, 2, 1)}, tmp_path / "a.safetensors")
     assert list(open_tensors(tmp_path / "a.safetensors").tensors) == ["layer.1", "layer.2", "layer.10"]

@@ -82,6 +82,22 @@ def test_the_central_differences_of_the_hint_loss_are_its_gradients(arrays, redu
 
 
 @FEW
+@given(arrays=HINTS, reduction=REDUCTION, up=st.integers(480, 512), by=st.integers(-40, 600))
+def test_hints_are_infinite_where_the_result_is_and_not_on_the_way(arrays, reduction, up, by):
+    s, t, w = (a.astype(np.float64) for a in arrays)
+    large = np.ldexp(s, up - by), np.ldexp(t, up), np.ldexp(w, by)  # powers of two change no rounding
+    with np.errstate(over="ignore"):
+        assert hint_loss(*large, reduction=reduction) == np.ldexp(hint_loss(s, t, w, reduction=reduction), 2 * up)
+        for got, plain, power in zip(
+            hint_gradients(*large, reduction=reduction),
+            hint_gradients(s, t, w, reduction=reduction),
+            (up + by, 2 * up - by),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(got, np.ldexp(plain, power))
+
+
+@FEW
 @given(arrays=HINTS, reduction=REDUCTION)
 def test_hints_of_floats_are_within_their_bounds(arrays, reduction):
     exact = [np.vectorize(lambda v: Fraction(float(v) / 7), otypes=[object])(a) for a in arrays]

@@ -53,6 +53,11 @@ def pairs_of(dtype):
     ).map(lambda pair: (pair[0].astype(dtype), pair[1].astype(dtype)))
 
 
+EIGHTHS = SHAPES.flatmap(
+    lambda shape: hnp.arrays(np.float64, (2, *shape), elements=st.integers(-7, 7).map(lambda v: v / 8))
+)
+
+
 def fractions():
     return SHAPES.flatmap(
         lambda shape: st.lists(
@@ -202,6 +207,16 @@ def test_the_gradient_has_the_common_dtype(student, teacher, dtype):
 def test_floats_beside_fractions_are_taken_exactly():
     assert mse_loss(np.array([Fraction(1, 3)], object), np.array([0.1])) == (Fraction(1, 3) - Fraction(0.1)) ** 2
     assert mse_gradient(np.array([Fraction(1, 3)], object), [1])[0] == Fraction(-4, 3)
+
+
+@given(pair=EIGHTHS, reduction=REDUCTION, square=st.integers(500, 515), power=st.integers(1015, 1023))
+def test_a_mean_is_infinite_where_it_is_past_the_largest_float_and_not_its_sum(pair, reduction, square, power):
+    s, t = pair
+    with np.errstate(over="ignore"):  # powers of two change no rounding
+        loss = mse_loss(np.ldexp(s, square), np.ldexp(t, square), reduction=reduction)
+        assert loss == np.ldexp(mse_loss(s, t, reduction=reduction), 2 * square)
+        gradient = mse_gradient(np.ldexp(s, power), np.ldexp(t, power), reduction=reduction)
+        np.testing.assert_array_equal(gradient, np.ldexp(mse_gradient(s, t, reduction=reduction), power))
 
 
 def test_squares_past_the_largest_float_are_infinite():

@@ -440,6 +440,17 @@ def test_views_and_orders_give_what_their_copy_gives():
     assert np.array_equal(mlp_forward((w.tolist(),), (b.tolist(),), x.tolist()), expected)
 
 
+@pytest.mark.parametrize("sizes", [(3, 1, 2), (1, 5, 1), (16, 9, 4)])
+def test_the_layout_of_the_arrays_changes_no_bit(sizes):
+    generator = np.random.default_rng(3)
+    w = [generator.normal(0, 1, shape) for shape in pairwise(sizes)]
+    b = [generator.normal(0, 1, size) for size in sizes[1:]]
+    x, target = (generator.normal(0, 1, (7, size)) for size in (sizes[0], sizes[-1]))
+    plain = mlp_gradients(w, b, x, target)
+    other = mlp_gradients([v.T.copy().T for v in w], b, np.repeat(x, 2, axis=1)[:, ::2], np.asfortranarray(target))
+    assert [g.tobytes() for part in plain for g in part] == [g.tobytes() for part in other for g in part]
+
+
 def test_the_inputs_are_not_changed_and_may_be_read_only():
     arrays = [np.ones((2, 2)), np.ones((2, 1)), np.ones(2), np.ones(1), np.ones((3, 2)), np.zeros((3, 1))]
     for array in arrays:

@@ -312,6 +312,15 @@ def test_the_gradient_of_the_scale_agrees_with_rational_arithmetic(drawn):
     assert abs(Fraction(got) - exact) <= x.size * Fraction(1, 2**52) * magnitudes + x.size * Fraction(1, 2**1075)
 
 
+@given(drawn=weights(), up=st.integers(980, 1020))
+def test_the_gradient_of_the_scale_is_infinite_where_it_is_past_the_largest_float_and_not_on_the_way(drawn, up):
+    x, s, upstream, settings = drawn
+    with np.errstate(over="ignore"):  # powers of two change no rounding
+        large = lsq_scale_gradient(x, s, np.ldexp(upstream, up), gradient_scale=False, **settings)
+        plain = lsq_scale_gradient(x, s, upstream, gradient_scale=False, **settings)
+        assert large == np.ldexp(plain, up)
+
+
 @given(weights())
 def test_the_gradient_scale_divides_by_the_root_of_n_q_max(drawn):
     x, s, upstream, settings = drawn

@@ -223,6 +223,8 @@ def test_a_nan_of_nvfp4_stays_in_its_block():
     x[20] = np.nan
     elements, scales, t = nvfp4_quantize(x)
     assert np.isnan(nvfp4_dequantize(elements, scales, t)).tolist() == [False] * 16 + [True] * 16 + [False] * 16
+    x[21] = -x[20]  # whichever of two NaNs a maximum keeps
+    assert nvfp4_quantize(x[::-1])[1].tobytes() == scales[::-1].tobytes()
     assert np.array_equal(elements[:16], np.full(16, 6.0))
 
 
