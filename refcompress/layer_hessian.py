@@ -83,7 +83,11 @@ def inverse_factors(h: Array, damping: float) -> tuple[Array, Array]:
 
     damped = h.copy()
     diagonal = np.einsum("ii->i", damped)  # a view
-    diagonal += damping * diagonal.mean()
+    if damping:
+        with np.errstate(over="ignore"):
+            diagonal += damping * diagonal.mean()
+        if np.isinf(diagonal).any():
+            raise ValueError(f"hessian has a diagonal that passes the largest float64 with damping = {damping}")
     unused = diagonal == 0
     diagonal[unused] = 1.0
     try:

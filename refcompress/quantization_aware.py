@@ -112,8 +112,9 @@ def train_quantization_aware(
     >>> train_quantization_aware(line, x, goal, bits=3, scales=[0.5], optimizer=SGD(lr=0.1)).weights[0]
     array([[0.5]])
     """
-    inputs = arguments.float_array(x, "x").astype(np.float64)
+    inputs = arguments.float_array(x, "x")
     arguments.finite(inputs, "x", "learned from")
+    inputs = inputs.astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] != model.sizes[0]:
         raise ValueError(f"x has shape {inputs.shape}: it must be (n, {model.sizes[0]}), one example a row")
     if isinstance(objective, RowObjective) and objective.rows != len(inputs):

@@ -35,6 +35,17 @@ def test_damping_is_a_share_of_the_mean_of_the_diagonal():
     assert d.tolist() == [0.25, 0.0625]
 
 
+def test_damping_past_the_largest_float_is_refused_and_none_is_free():
+    large = np.diag([1.5e308, 1.5e308])
+    with pytest.raises(
+        ValueError, match=r"hessian has a diagonal that passes the largest float64 with damping = 0\.01"
+    ):
+        inverse_factors(large, 0.01)
+    v, d = inverse_factors(large, 0.0)
+    assert np.array_equal(v, np.eye(2))
+    np.testing.assert_allclose(d, 1 / 1.5e308, rtol=2**-50)  # a root, its square and a quotient
+
+
 def test_an_input_that_was_always_zero_moves_nothing_and_costs_nothing():
     v, d = inverse_factors(np.diag([4.0, 0.0]), 0.0)
     assert v.tolist() == [[1.0, 0.0], [0.0, 1.0]]

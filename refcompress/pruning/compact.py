@@ -63,7 +63,8 @@ def n_m_compact(x: npt.ArrayLike, *, n: int = 2, m: int = 4) -> tuple[Array, Arr
     """
     array = arguments.real_array(x, "x")
     n, m = _n_m(n, m)
-    numbers = array != 0
+    with np.errstate(invalid="ignore"):  # a signalling NaN is a number here
+        numbers = array != 0
     # 2 for a number, 1 for -0.0, 0 for +0: the n largest have the places
     rank = numbers.astype(np.uint8) * 2 + (~numbers & (_bits(array) != 0))
     mask = n_m_mask(rank, n=n, m=m)

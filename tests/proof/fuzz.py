@@ -22,6 +22,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import ml_dtypes
 import numpy as np
 from proof.doors import FUNCTIONS, function
 from proof.file_doors import FILES
@@ -58,6 +59,44 @@ def call(name, seed, number):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is made here: a matrix
         args, keywords = draw(name, seed, number)
+    return judged(name, args, keywords, list(FUNCTIONS[name][0](Random(f"{name} {seed} {number}"))))
+
+
+def planted(name):
+    """Yield the number and the complaint of every valid input that an array of edges in its place spoils."""
+    for number in range(12):
+        valid = list(FUNCTIONS[name][0](Random(f"{name} {number}")))
+        keywords = {key: values[0] for key, values in FUNCTIONS[name][1].items() if key in NEEDED}
+        for place, value in enumerate(valid):
+            for edge in EDGE_ARRAYS:
+                args = [*valid[:place], edge_in(value, edge), *valid[place + 1 :]]
+                wrong = None if args[place] is value else judged(name, args, keywords, valid)
+                if wrong is not None:
+                    yield number, place, edge, wrong
+
+
+def edge_in(value, edge):
+    """An array of edges in the shape of one of floats, or in that of the first of a list of them."""
+    if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+        return [edge_in(value[0], edge), *value[1:]]
+    if not (isinstance(value, np.ndarray) and value.size and np.can_cast(value.dtype, np.float64)):
+        return value
+    return np.resize(np.array(EDGE_ARRAYS[edge][1], f"u{EDGE_ARRAYS[edge][0].itemsize}"), value.shape).view(
+        EDGE_ARRAYS[edge][0]
+    )
+
+
+# what is hard -> dtype, bit patterns: signalling NaNs among ones; the largest numbers; the smallest
+EDGE_ARRAYS = {
+    "signalling bfloat16": (np.dtype(ml_dtypes.bfloat16), [0x3F80, 0x7F81, 0xFF81]),
+    "signalling float32": (np.dtype(np.float32), [0x3F800000, 0x7F800001, 0xFF800001]),
+    "largest float64": (np.dtype(np.float64), [0x7FEFFFFFFFFFFFFF, 0xFFEFFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF]),
+    "smallest float64": (np.dtype(np.float64), [1, 0x8000000000000001, 0, 1 << 63]),
+}
+
+
+def judged(name, args, keywords, valid):
+    """Call a function; return what is wrong with what came of it, or None."""
     before = [snapshot(a) for a in args]
     f = function(name)
     answer = outcome(f, args, keywords)
@@ -67,7 +106,6 @@ def call(name, seed, number):
         return complaint(answer, names_of(f), name)
     if not any(isinstance(a, np.ndarray) for a in args) or any(isinstance(a, Iterator) for a in args):
         return None  # an iterator is read by now
-    valid = list(FUNCTIONS[name][0](Random(f"{name} {seed} {number}")))
     plain = outcome(
         f,
         [a.item() if isinstance(v, int) and is_small(a) else plainly(a) for a, v in zip(args, valid, strict=True)],

@@ -3,7 +3,7 @@
 import pytest
 from proof.doors import FUNCTIONS
 from proof.file_doors import FILES
-from proof.fuzz import storm
+from proof.fuzz import planted, storm
 
 import refcompress
 
@@ -13,6 +13,11 @@ SLOW = ("file: answers", "line: answers", "file: refcompress audit")  # each inp
 @pytest.mark.parametrize("door", FUNCTIONS)
 def test_a_function_answers_or_names_what_is_wrong(door):
     assert list(storm(door, seed=0, inputs=100)) == []
+
+
+@pytest.mark.parametrize("door", FUNCTIONS)
+def test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number(door):
+    assert list(planted(door)) == []
 
 
 @pytest.mark.parametrize("door", FILES)
