@@ -56,7 +56,10 @@ def read_npz(file: IO[bytes], name: str) -> LabelledRows:
     except TypeError as error:  # a wrong dtype is no wrong type here: the caller passed a path
         raise ValueError(str(error)) from None
     arguments.finite(x, f"{name}: X", "learned from")
-    labels = [str(label).strip() for label in y.tolist()]
+    try:
+        labels = [str(label).strip() for label in y.tolist()]
+    except (ValueError, SystemError):  # NumPy holds any 32 bits for a character, Python does not
+        raise ValueError(f"{name}: y holds text that is no Unicode") from None
     return LabelledRows(np.array(x, np.float64, order="C"), labels, lambda row: f"{name}: y[{row}]")
 
 

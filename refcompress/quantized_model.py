@@ -98,12 +98,18 @@ class QuantizedMLP:
             outside = (codes < low) | (codes > high)
             if outside.any():
                 arguments.refuse_element(f"{name}[{number}]", codes, outside, f"{self.bits} bits hold {low} to {high}")
-        if self.shift(number) < 0:
+        shift = self.shift(number)
+        if shift < 0:
             raise ValueError(
                 f"biases[{number}] has p = {self.biases[number].p}: the accumulator has {self.accumulator_p(number)}, "
                 "so that the bias cannot be aligned without rounding"
             )
-        most = largest_sum(w.shape[0], form.largest, -low, -low, self.shift(number))
+        if shift > 31:
+            raise ValueError(
+                f"biases[{number}] has p = {self.biases[number].p}: the accumulator has {self.accumulator_p(number)}, "
+                "so that the largest bias, aligned, is past int32"
+            )
+        most = largest_sum(w.shape[0], form.largest, -low, -low, shift)
         if most > INT32_MAX:
             raise ValueError(
                 f"layer {number} could sum to {most:,}, past int32 ({INT32_MAX:,}): {w.shape[0]} inputs of {form.bits} "

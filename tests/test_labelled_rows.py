@@ -123,6 +123,13 @@ def test_an_npz_may_have_labels_of_each_kind(labels, expected):
     assert read_npz(io.BytesIO(archive(X=np.zeros((2, 1)), y=labels)), "a.npz").labels == expected
 
 
+@pytest.mark.parametrize("word", [0x110000, 0xFFFFFFFF])
+def test_labels_past_unicode_are_refused_by_name(word):
+    labels = np.array([word, word], np.uint32).view("U1")
+    with pytest.raises(ValueError, match=r"^a\.npz: y holds text that is no Unicode$"):
+        read_npz(io.BytesIO(archive(X=np.zeros((2, 1)), y=labels)), "a.npz")
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float32", ">f4", ">i2"])
 def test_an_npz_may_have_numbers_of_each_dtype(dtype):
     rows = read_npz(io.BytesIO(archive(X=np.array([[1, 2], [3, 4]], dtype), y=[0, 1])), "a.npz")

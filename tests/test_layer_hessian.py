@@ -37,9 +37,7 @@ def test_damping_is_a_share_of_the_mean_of_the_diagonal():
 
 def test_damping_past_the_largest_float_is_refused_and_none_is_free():
     large = np.diag([1.5e308, 1.5e308])
-    with pytest.raises(
-        ValueError, match=r"^hessian has a diagonal .* with damping = 0\.01$"
-    ):
+    with pytest.raises(ValueError, match=r"^hessian has a diagonal .* with damping = 0\.01$"):
         inverse_factors(large, 0.01)
     v, d = inverse_factors(large, 0.0)
     assert np.array_equal(v, np.eye(2))

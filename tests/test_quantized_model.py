@@ -130,6 +130,13 @@ def test_the_model_is_not_changed():
             lambda: QuantizedMLP((codes([[1]], 0),), (codes([1], 5),), (FINE,), 8),
             r"biases\[0\] has p = 5: the accumulator has 4",
         ),
+        *(
+            (
+                lambda p=p: QuantizedMLP((codes([[1]], p),), (codes([1], 0),), (FINE,), 8),
+                rf"biases\[0\] has p = 0: the accumulator has {p + 4}, so that the largest bias, aligned, is past int32",
+            )
+            for p in (28, 10**12, 10**30)
+        ),
         (
             lambda: QuantizedMLP(
                 (Codes(np.ones((600, 1), np.int16), 0),), (codes([1], 0),), (ActivationFormat(0, 16, True),), 16
