@@ -26,6 +26,7 @@ PARTS = ("_cases", "_faults", "_kills", "_laws", "_stages", "_peers")
 MAY_IMPORT = {
     "__init__": {"rounding", "quantization", "pruning", "mlp", "distillation"},
     "arguments": set(),
+    "elementary": {"arguments"},
     "rounding": {"arguments"},
     "files": set(),
     "labelled_rows": {"arguments"},
@@ -33,8 +34,8 @@ MAY_IMPORT = {
     "layer_hessian": {"arguments"},
     "quantization": {"arguments", "rounding", "layer_hessian"},
     "pruning": {"arguments", "rounding", "layer_hessian"},
-    "mlp": {"arguments", "rounding"},
-    "distillation": {"arguments", "rounding", "mlp", "pruning"},
+    "mlp": {"arguments", "elementary", "rounding"},
+    "distillation": {"arguments", "elementary", "rounding", "mlp", "pruning"},
     "neuron_pruning": {"arguments", "mlp", "pruning"},
     "low_rank": {"arguments"},
     "huffman": {"arguments"},

@@ -3,7 +3,8 @@ r"""How far an honest float implementation of the distillation loss and of its g
 The model of arithmetic is that of ``refcompress.mlp.error_bounds``: u is the unit roundoff, eta the smallest subnormal,
 gamma_k = k u / (1 - k u); sums go in any order; exp and log err by up to F = ``FUNCTION_ULPS`` ulps of 2 u
 each (documented: 1 for glibc, for SLEEF, hence torch, and for CUDA's exp, 2 for CUDA's expf); v is a quantity in
-float64, which is at least as good as the precision, so that exact and computed sizes are at most |v| + 2 e.
+float64, which is at least as good as the precision, so that exact and computed sizes are at most |v| + 2 e. Its
+exponentials are those of ``refcompress.elementary``, so that a bound is the same number on every machine.
 Legend as in ``refcompress.distillation.losses``; m is the largest logit of an example, x_j = (z_j - m) / T.
 
 **Exponents.** z_j / T - m / T, (z_j - m) / T, or z_j / T with no maximum subtracted where nothing overflows: an input,
@@ -11,15 +12,16 @@ Legend as in ``refcompress.distillation.losses``; m is the largest logit of an e
 
     e_j = gamma_5 w_j + 6 eta (1 + 1/T).
 
-**The sum** S of exp(x_k) is at least 1. exp(x_k) moves by exp(x_k + e_k) - exp(x_k), by 2 F u of itself, and in the sum
-by c u; 3 c quanta are lost. With r the whole relative to S, log S moves by at most -log(1 - r).
+**The sum** S of exp(x_k) is at least 1. exp(x_k) moves by exp(x_k + e_k) - exp(x_k), which is at most exp(x_k + e_k)
+min(e_k, 1), by 2 F u of itself, and in the sum by c u; 3 c quanta are lost. With r the whole relative to S, log S moves
+by at most -log(1 - r) <= r / (1 - r).
 
 **Log-probabilities** are a_j = x_j - log S, or the logarithm of a rounded p_j (as exp(x_j) / S, or as exp(a_j)). The
 logarithm of S, or of S exp(m / T), errs by 2 F u (|m| / T + log c); the difference and a store by 2 u (w_j + log c);
 exp, the quotient and two stores by (2 F + 3) u, as the logarithm of a factor; the second logarithm and its store by
-(2 F + 1) u |a_j|. Let A_j be e_j - log(1 - r), all of these, and 8 eta (1 + 1/T).
+(2 F + 1) u |a_j|. Let A_j be e_j + r / (1 - r), all of these, and 8 eta (1 + 1/T).
 
-**Probabilities** are exp(a_j) or a quotient: D_j = exp(a_j + A_j) - exp(a_j) + gamma_{2F+3} p_j + 3 eta.
+**Probabilities** are exp(a_j) or a quotient: D_j = exp(a_j + A_j) min(A_j, 1) + gamma_{2F+3} p_j + 3 eta.
 
 **The divergence** sum q (b - a) may be computed so, as sum q b - sum q a, as sum q log(q / p), and with - q + p in each
 term. The factors move it by q (A + B) + D_q (|a| + |b|); the last form by D_q + D_p more, and with the logarithm by
@@ -50,6 +52,7 @@ import numpy.typing as npt
 
 from refcompress.arguments import Array
 from refcompress.distillation.losses import logits
+from refcompress.elementary import exp, log
 from refcompress.mlp.error_bounds import FLOAT64_UNIT, SCALING_STEPS, Precision
 from refcompress.mlp.losses import divisor
 
@@ -77,9 +80,9 @@ def _gamma(k: float, precision: Precision) -> float:
 
 
 def _grown(exponent: Array, error: Array) -> tuple[Array, Array]:
-    """Return exp(x) at its largest, and how far an error of x moves it, for an x that is itself in error."""
-    largest = np.exp(exponent + 2 * error)
-    return largest, np.asarray(largest * -np.expm1(-error))
+    """Return exp(x) at its largest, and how far an error of x moves it at most, for an x that is itself in error."""
+    largest = exp(exponent + 2 * error)
+    return largest, np.asarray(largest * np.minimum(error, 1.0))
 
 
 def _softmax(z: Array, T: float, precision: Precision) -> _Softmax:
@@ -90,24 +93,25 @@ def _softmax(z: Array, T: float, precision: Precision) -> _Softmax:
     e = _gamma(5, precision) * w + 6 * eta * (1 + 1 / T)
     e = np.where(np.maximum(w, w * T) < precision.largest, e, np.inf)
     largest, moved = _grown(x, e)
-    total = np.sum(np.exp(x), axis=-1, keepdims=True)
+    total = np.sum(exp(x), axis=-1, keepdims=True)
     lost = moved + _gamma(2 * FUNCTION_ULPS + c + 1, precision) * largest + 3 * eta
     r = np.sum(lost, axis=-1, keepdims=True) / total
-    sum_error = np.where(r < 1, -np.log1p(-np.minimum(r, 1.0)), np.inf)
-    log = x - np.log(total)
-    of_log = 2 * FUNCTION_ULPS * (np.abs(m) / T + math.log(c)) + 2 * (w + math.log(c))
-    units = of_log + 2 * FUNCTION_ULPS + 3 + (2 * FUNCTION_ULPS + 1) * np.abs(log)
+    sum_error = np.where(r < 1, r / (1 - r), np.inf)
+    log_p = x - log(total)
+    log_c = log(np.array(float(c)))
+    of_log = 2 * FUNCTION_ULPS * (np.abs(m) / T + log_c) + 2 * (w + log_c)
+    units = of_log + 2 * FUNCTION_ULPS + 3 + (2 * FUNCTION_ULPS + 1) * np.abs(log_p)
     rounded = _gamma(1, precision) * units * (1 + _gamma(4 * FUNCTION_ULPS + 8, precision))  # of some factors at once
     log_error = e + sum_error + rounded + 8 * eta * (1 + 1 / T)
-    largest, moved = _grown(log, log_error)
-    return _Softmax(log, log_error, np.exp(log), moved + _gamma(2 * FUNCTION_ULPS + 3, precision) * largest + 3 * eta)
+    largest, moved = _grown(log_p, log_error)
+    return _Softmax(log_p, log_error, exp(log_p), moved + _gamma(2 * FUNCTION_ULPS + 3, precision) * largest + 3 * eta)
 
 
 def _terms(first: _Softmax, second: _Softmax) -> tuple[Array, Array, Array]:
     """Return how far a term of KL(first || second) moves, the sizes that are rounded, and those of its logarithms."""
     both = first.log_error + second.log_error
     logs = np.abs(first.log) + np.abs(second.log) + 2 * both
-    small = 3 * first.error * (1 + np.abs(np.log(3 * first.error)))
+    small = 3 * first.error * (1 + np.abs(log(3 * first.error)))
     of_log = np.where(2 * first.error > first.p, small, 0.0)
     weight = np.maximum(first.size, second.size)
     moved = weight * both + first.error * (logs + 1) + second.error + of_log

@@ -50,6 +50,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from refcompress.arguments import Array, choice, float_array, same_shape
+from refcompress.elementary import exp, product, tanh
 
 FUNCTION_ULPS = 8
 SCALING_STEPS = 4
@@ -175,9 +176,9 @@ def _read(array: ArrayLike, name: str, rules: _Rules) -> _Bounded:
 def _matmul(a: _Bounded, b: _Bounded, rules: _Rules, bias: _Bounded | None = None) -> _Bounded:
     """Return a @ b + bias: with m terms that are not 0, gamma_{m+1} of their sizes and 2 m quanta."""
     a_size, b_size = a.size, b.size
-    value, size = a.value @ b.value, a_size @ b_size
-    moved = a.error @ b_size + a_size @ b.error
-    m = np.asarray((a_size > 0).astype(np.float64) @ (b_size > 0).astype(np.float64))
+    value, size = product(a.value, b.value), product(a_size, b_size)
+    moved = product(a.error, b_size) + product(a_size, b.error)
+    m = product((a_size > 0).astype(np.float64), (b_size > 0).astype(np.float64))
     if bias is not None:
         value, size, moved, m = value + bias.value, size + bias.size, moved + bias.error, m + (bias.size > 0)
     return rules.step(value, moved, size, rules.gamma(m + 1), 2 * m, a.value.shape[1] + 1)
@@ -208,7 +209,7 @@ class _Smooth:
     def steepest(self, z: _Bounded, rules: _Rules) -> Array:
         """Return the slope at the smallest |z| within reach, where it is largest."""
         nearest = np.maximum(np.abs(z.value) * (1 - 2.0**-50) - rules.reach(z), 0.0)
-        decay = np.maximum(np.exp(-self.rate * nearest), 2.0**-1022)
+        decay = np.maximum(exp(-self.rate * nearest), 2.0**-1022)
         return np.asarray(self.factor * decay / (1 + decay) ** 2)
 
 
@@ -235,9 +236,9 @@ def _smooth_backward(kind: _Smooth, g: _Bounded, z: _Bounded, h: _Bounded, rules
     return rules.step(g.value * slope.value, moved, size, rules.gamma(2), np.where(g.size > 0, 8.0, 0.0))
 
 
-_TANH = _Smooth(2.0, 4.0, np.tanh, np.positive, lambda y: 1 - y**2, lambda top, e: 2 * top * e)
+_TANH = _Smooth(2.0, 4.0, tanh, np.positive, lambda y: 1 - y**2, lambda top, e: 2 * top * e)
 _SIGMOID = _Smooth(
-    1.0, 1.0, lambda z: (1 + np.tanh(z / 2)) / 2, np.ones_like, lambda y: y * (1 - y), lambda top, e: e + e**2
+    1.0, 1.0, lambda z: (1 + tanh(z / 2)) / 2, np.ones_like, lambda y: y * (1 - y), lambda top, e: e + e**2
 )
 
 # name -> (h of z, g at z from g at h)

@@ -25,6 +25,7 @@ from refcompress.files import written_whole
 from refcompress.verify import raw_lines
 from refcompress.verify.answers import HEADER
 from refcompress.verify.operation import Operation, Settings
+from refcompress.verify.operations.in_decimals import IN_DECIMALS
 from refcompress.verify.vectors import Vector, vectors
 from refcompress.verify.wire import encode, header
 
@@ -56,6 +57,7 @@ def write_vectors(
         raise ValueError(f"{path} ends in {ending or 'nothing'!r}: a file of vectors ends in {', '.join(WRITERS)}")
     if ending == ".npz" and level not in NPZ_LEVELS:
         raise ValueError(f"{path} would have millions of members at level {level}: .npz holds {NPZ_LEVELS[-1]} at most")
+    op = IN_DECIMALS.get(op.name, op)
     with written_whole(path) as temporary:
         stream = progress(vectors(op, settings, level=level, seed=seed, flagged=True))
         WRITERS[ending](temporary, op, settings, stream, vector_header(op, settings, level, seed))

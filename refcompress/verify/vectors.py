@@ -1,9 +1,10 @@
 """Test vectors: calls of an operation with their right answers, as a lazy stream, from its declaration alone.
 
 Level 1 is the directed cases: hundreds. Levels 2 and 3 go on with variations of them: a hundred thousand, and two
-million. A level begins with all of the one before. The stream is the same to the byte for a seed and a version of this
-package, on every machine; only the expected answers of operations with a bound, which are sums in float64, may part
-there in their last place, far within the bound.
+million. A level begins with all of the one before. The calls are the same to the byte for a seed and a version of this
+package, on every machine. So are the expected answers of exact operations; those of ``mlp_forward``, ``mlp_gradients``
+and the two of distillation, sums and exponentials in float64, may part in their last place, far within the bound: a
+file has them from ``operations.in_decimals`` instead.
 """
 
 import itertools

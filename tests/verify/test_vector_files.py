@@ -13,6 +13,7 @@ from refcompress.verify.agreement import compare
 from refcompress.verify.answers import replies
 from refcompress.verify.judge import judge
 from refcompress.verify.operations import OPERATIONS
+from refcompress.verify.operations.in_decimals import IN_DECIMALS
 from refcompress.verify.raw_lines import line, read_result, words
 from refcompress.verify.vector_files import RESERVED, WRITERS, json_line, vector_header, write_vectors
 from refcompress.verify.vectors import LEVELS, vectors
@@ -141,7 +142,7 @@ def test_an_npz_file_holds_lists_and_bounds(tmp_path):
 
 @pytest.mark.parametrize("name", ["quantize", "prune", "mse_loss", "mlp_gradients"])
 def test_every_line_of_a_hex_file_is_a_question_and_its_answer(tmp_path, name):
-    op = OPERATIONS[name]
+    op = IN_DECIMALS.get(name, OPERATIONS[name])
     write_vectors(tmp_path / "v.hex", op, op.defaults)
     text = [t for t in (tmp_path / "v.hex").read_text().splitlines() if not t.startswith("//")]
     for own, vector in zip(text, vectors(op, op.defaults, flagged=True), strict=True):

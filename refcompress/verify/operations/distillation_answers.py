@@ -66,10 +66,17 @@ def gradient_bound_in(args: Arguments, dtype: str, settings: Settings) -> Array:
     return distillation_gradient_bound(*wide(args), **_possible(args, settings), precision=precision_of(dtype))
 
 
-def gradient_bound(args: Arguments, settings: Settings) -> Any:
-    """Return the largest errors of an honest gradient."""
-    bound = beside_reference(gradient_bound_in(args, settings["dtype"], settings), settings["dtype"])
-    return bound + cast_error(exact_gradient, args, settings) if settings["check_dtype"] else bound
+def gradient_bound_of(exact: Answer) -> Answer:
+    """Return the bound about the gradients that a function gives in float64: the largest errors of honest ones."""
+
+    def bound(args: Arguments, settings: Settings) -> Any:
+        own = beside_reference(gradient_bound_in(args, settings["dtype"], settings), settings["dtype"])
+        return own + cast_error(exact, args, settings) if settings["check_dtype"] else own
+
+    return bound
+
+
+gradient_bound = gradient_bound_of(exact_gradient)
 
 
 def factor(shape: tuple[int, ...], settings: Settings) -> float:

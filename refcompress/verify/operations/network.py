@@ -78,7 +78,7 @@ def _gradients_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
     )
 
 
-def _bound(
+def _bound_of(
     exact: Callable[[Arguments, Settings], Any], bound_in: Callable[[Arguments, str, Settings], Any]
 ) -> Callable[[Arguments, Settings], Any]:
     def bound(args: Arguments, settings: Settings) -> Any:
@@ -88,8 +88,18 @@ def _bound(
     return bound
 
 
-_output_bound = _bound(_exact_output, _output_bound_in)
-_gradients_bound = _bound(_exact_gradients, _gradients_bound_in)
+def output_bound_of(exact: Callable[[Arguments, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
+    """Return the bound about the outputs that a function gives in float64."""
+    return _bound_of(exact, _output_bound_in)
+
+
+def gradients_bound_of(exact: Callable[[Arguments, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
+    """Return the bound about the gradients that a function gives in float64."""
+    return _bound_of(exact, _gradients_bound_in)
+
+
+_output_bound = output_bound_of(_exact_output)
+_gradients_bound = gradients_bound_of(_exact_gradients)
 
 
 def _search_forward(settings: Settings) -> "SearchStrategy[Arguments]":
