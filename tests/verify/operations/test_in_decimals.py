@@ -40,8 +40,8 @@ def test_a_checked_dtype_is_that_of_the_answer(name):
 
 
 def test_cancellation_costs_no_digit():
-    w, b, x = [np.array([[1.0], [1.0], [1.0]])], [np.zeros(1)], np.array([[2.0**60, 2.0**-60, -(2.0**60)]])
-    assert exact_output((w, b, x), {"activation": "relu"}).tolist() == [[2.0**-60]]
+    w, b, x = [np.array([[1.0], [1.0], [1.0]])], [np.zeros(1)], np.array([[2.0**30, 2.0**-30, -(2.0**30)]])
+    assert exact_output((w, b, x), {"activation": "relu"}).tolist() == [[2.0**-30]]
 
 
 def test_logits_that_differ_in_their_last_bit_have_a_divergence():
