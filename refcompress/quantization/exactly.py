@@ -39,13 +39,13 @@ def _halves(a: Array) -> tuple[Array, Array]:
 def quotient(x: Array, s: Array) -> Array:
     """Return a float64 that every rounding rule takes to the same integer as the true quotient x / s, for s > 0.
 
-    Below 2^52 in magnitude it is the nearest float64, moved off a multiple of one half that the true quotient is not;
-    from there on the nearest float64.
+    Below 2^51 in magnitude it is the nearest float64, moved off a multiple of one half that the true quotient is not;
+    from there on, where floats are multiples of one half themselves, a float beside the true quotient.
     """
     x, s = np.broadcast_arrays(x.astype(np.float64), s.astype(np.float64))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         q = np.asarray(x / s)  # of two 0-d arrays a number
-        suspects = np.isfinite(q) & (2 * q == np.floor(2 * q)) & (np.abs(q) < 2.0**52) & (x != 0)
+        suspects = np.isfinite(q) & (2 * q == np.floor(2 * q)) & (np.abs(q) <= 2.0**51) & (x != 0)
     if not suspects.any():
         return q
     # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign

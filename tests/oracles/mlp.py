@@ -10,6 +10,7 @@ BITS = 300
 ACTIVATIONS = {
     "relu": (lambda z: z if z > 0 else Fraction(0), lambda z: 1 if z > 0 else 0),
     "identity": (lambda z: z, lambda z: 1),
+    "tanh": (lambda z: tanh(z), lambda z: tanh_slope(z)),
 }
 
 

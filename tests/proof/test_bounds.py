@@ -14,4 +14,6 @@ def test_no_order_of_the_same_steps_passes_the_bound_and_it_is_not_out_of_reach(
 
 
 def test_every_operation_with_a_bound_is_searched():
-    assert set(TABLE) == {name for name, operation in OPERATIONS.items() if operation.bound is not None}
+    assert {name.partition(",")[0] for name in TABLE} == {
+        name for name, operation in OPERATIONS.items() if operation.bound is not None
+    }
