@@ -49,7 +49,7 @@ def hessian(x: npt.ArrayLike) -> Array:
     if array.ndim != 2:
         raise ValueError(f"x has shape {array.shape}: it must be (n, inputs), one example a row")
     wide = array.astype(np.float64, order="C")  # a BLAS adds up in another order for each layout
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         half = wide.T @ wide
     if not np.isfinite(half + half).all():
         raise ValueError(f"x reaches {np.abs(wide).max()}: the sums of its squares pass the largest float64")
@@ -84,7 +84,7 @@ def inverse_factors(h: Array, damping: float) -> tuple[Array, Array]:
     damped = h.copy()
     diagonal = np.einsum("ii->i", damped)  # a view
     if damping:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             diagonal += damping * diagonal.mean()
         if np.isinf(diagonal).any():
             raise ValueError(f"hessian has a diagonal that passes the largest float64 with damping = {damping}")

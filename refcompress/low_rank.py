@@ -76,7 +76,8 @@ def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     rank = arguments.integer(rank, "rank", 0, min(array.shape))
     u, s, vt = np.linalg.svd(array.astype(np.float64, order="C"), full_matrices=False)
-    return LowRank(u[:, :rank] * s[:rank], vt[:rank].copy(), s[rank:].copy())
+    with np.errstate(under="ignore"):
+        return LowRank(u[:, :rank] * s[:rank], vt[:rank].copy(), s[rank:].copy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +162,9 @@ def share_weights(
     values = np.unique(flat) + 0.0  # the sum of -0.0 and 0.0 is 0.0
     if values.size > clusters:
         exponent = int(np.frexp(np.abs(flat).max())[1])  # so that no square overflows or vanishes
-        scaled = np.ldexp(flat, -exponent)
-        values = np.unique(np.ldexp(_means(scaled, begin(scaled, clusters, seed), iterations), exponent))
+        with np.errstate(under="ignore"):
+            scaled = np.ldexp(flat, -exponent)
+            values = np.unique(np.ldexp(_means(scaled, begin(scaled, clusters, seed), iterations), exponent))
     used, codes = np.unique(_nearest(flat, values), return_inverse=True)
     small = np.uint8 if used.size <= 256 else np.uint16
     return Shared(values[used], codes.reshape(array.shape).astype(small))

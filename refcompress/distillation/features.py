@@ -162,7 +162,8 @@ def rkd_distance_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 2)
-    return float(distance_relation(s, t)[0])
+    with np.errstate(under="ignore"):
+        return float(distance_relation(s, t)[0])
 
 
 def rkd_distance_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike) -> Array:
@@ -258,7 +259,8 @@ def rkd_angle_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 3)
-    return float(angle_relation(s, t)[0])
+    with np.errstate(under="ignore"):
+        return float(angle_relation(s, t)[0])
 
 
 def rkd_angle_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike) -> Array:

@@ -128,7 +128,8 @@ def initialize(
     shapes = list(pairwise(widths))
     for shape in shapes:
         arguments.room(shape, "sizes")
-    weights = tuple(narrow(_random_weights(generator, shape, activation), target) for shape in shapes)
+    with np.errstate(under="ignore"):
+        weights = tuple(narrow(_random_weights(generator, shape, activation), target) for shape in shapes)
     return MLP(weights, tuple(np.zeros(outputs, target) for _, outputs in shapes), activation)
 
 

@@ -144,7 +144,7 @@ class _Grid:
 def _in_order(w: Array, u: Array, grid: _Grid, lazy_batch: int) -> Array:
     """Return the codes of the rows of w, one after the other; w is overwritten."""
     codes, errors = np.empty(w.shape), np.empty(w.shape)
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows itself in the weights
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # an overflow shows itself in the weights
         for start in range(0, len(w), lazy_batch):
             stop = min(start + lazy_batch, len(w))
             for i in range(start, stop):

@@ -270,13 +270,12 @@ def _quotient(x: Array, d: Array) -> Array:
     """Return x / d rounded to odd in float64, which makes a second rounding harmless: see ``rounding.round_to_odd``."""
     x, d = np.broadcast_arrays(x, d)
     (a, up), (b, down) = np.frexp(x), np.frexp(d)
-    with np.errstate(invalid="ignore"):  # a nan
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the last for a nan
         ratio = a / b
         product, error = two_product(ratio, b)
         remainder = (a - product) - error
-    even = (remainder != 0) & (ratio.view(np.int64) & 1 == 0) & ~np.isnan(ratio)
-    odd = np.where(even, np.nextafter(ratio, np.copysign(np.inf, remainder)), ratio)
-    with np.errstate(over="ignore", under="ignore"):
+        even = (remainder != 0) & (ratio.view(np.int64) & 1 == 0) & ~np.isnan(ratio)
+        odd = np.where(even, np.nextafter(ratio, np.copysign(np.inf, remainder)), ratio)
         return np.asarray(np.ldexp(odd, up - down))
 
 

@@ -119,9 +119,9 @@ def judged(name, args, keywords, valid):
 
 
 def outcome(f, args, keywords):
-    """What a call returns or raises; a warning is raised too."""
+    """What a call returns or raises; a warning is raised too, and for a caller who wants to hear of every underflow."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="raise"):
             warnings.simplefilter("error")
             return f(*args, **keywords)
     except HangError:
