@@ -44,8 +44,8 @@ WARM = (
     "pytest",
     "safetensors.numpy",
 )
-# Tests beside the mirrored ones that state a part of what the module promises: for all formulas, that neither the ends of
-# the floats nor a caller who asks NumPy to raise for every underflow makes a difference.
+# Tests beside the mirrored ones that state a part of what the module promises: for all formulas, that neither the ends
+# of the floats nor a caller who asks NumPy to raise for every underflow makes a difference.
 FORMULAS = ("quantization", "pruning", "mlp", "distillation")
 EDGES = "tests/proof/test_fuzz.py::test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number"
 ALSO = {
