@@ -78,12 +78,13 @@ def distillation_loss(
     0.43378
     """
     s, t, n = _compared(student, teacher, reduction)
-    T, factor = _temperature(temperature, scaled)
+    T, scaled = _temperature(temperature, scaled)
     if arguments.choice(direction, "direction", GRADIENTS) == "reverse":
         s, t = t, s
     with np.errstate(all="ignore"):
         a, b = _log_softmax(s, T), _log_softmax(t, T)
-        return float(factor * (np.sum(divergence_terms(a, b)) / n))
+        loss = np.sum(divergence_terms(a, b)) / n
+        return float(T * (T * loss) if scaled else loss)
 
 
 def distillation_gradient(
@@ -133,14 +134,15 @@ def distillation_gradient(
     array([[-0.4621,  0.4621]])
     """
     s, t, n = _compared(student, teacher, reduction)
-    T, factor = _temperature(temperature, scaled)
+    T, scaled = _temperature(temperature, scaled)
     gradient = GRADIENTS[arguments.choice(direction, "direction", GRADIENTS)]
     out = np.empty(s.shape, common_dtype(s, t))
     rows, classes = out.reshape(-1, s.shape[-1]), s.shape[-1]
+    factor = (T if scaled else 1 / T) / n  # T^2 / N / T
     with np.errstate(all="ignore"):
         for block in _blocks(*rows.shape):
             one, other = s.reshape(-1, classes)[block], t.reshape(-1, classes)[block]
-            rows[block] = narrow(gradient(one, other, T, factor / T / n), out.dtype)
+            rows[block] = narrow(gradient(one, other, T, factor), out.dtype)
     return out
 
 
@@ -170,7 +172,18 @@ def reverse_gradient(s: Array, t: Array, T: float, factor: float) -> Array:
     a, b = _log_softmax(s, T), _log_softmax(t, T)
     p = np.exp(a)
     d = np.where(p > 0, a - b, 0.0)
-    return np.asarray(factor * p * (d - np.sum(divergence_terms(b, a), axis=-1, keepdims=True)))
+    gradient = factor * p * (d - np.sum(divergence_terms(b, a), axis=-1, keepdims=True))
+    lost = np.isnan(gradient).any(axis=-1)  # of an infinite d its divergence was subtracted
+    gradient[lost] = _of_far_logits(s[lost], t[lost], p[lost], T, factor)
+    return np.asarray(gradient)
+
+
+def _of_far_logits(s: Array, t: Array, p: Array, T: float, factor: float) -> Array:
+    """Return the same from (s - t) / T divided by a power of two; the logarithms of the sums are nothing beside it."""
+    (_, up), (m, down) = np.frexp(max(np.abs(s).max(initial=0), np.abs(t).max(initial=0))), np.frexp(T)
+    x, y = (np.ldexp(z.astype(np.float64), -up - 2) for z in (s, t))
+    d = (x - x.max(axis=-1, keepdims=True)) / m - (y - y.max(axis=-1, keepdims=True)) / m
+    return np.asarray(np.ldexp(factor * p * (d - np.sum(p * d, axis=-1, keepdims=True)), up + 2 - down))
 
 
 GRADIENTS: dict[str, Callable[[Array, Array, float, float], Array]] = {
@@ -202,10 +215,9 @@ def _blocks(rows: int, classes: int) -> Iterator[slice]:
     return (slice(i, i + step) for i in range(0, rows, step))
 
 
-def _temperature(temperature: float, scaled: bool) -> tuple[float, float]:
-    """Return T and what the loss is multiplied by."""
-    T = arguments.real_number(temperature, "temperature", 0.0, exclusive=True)
-    return T, T * T if arguments.boolean(scaled, "scaled") else 1.0
+def _temperature(temperature: float, scaled: bool) -> tuple[float, bool]:
+    """Return T and whether T^2 counts, checked."""
+    return arguments.real_number(temperature, "temperature", 0.0, exclusive=True), arguments.boolean(scaled, "scaled")
 
 
 def _compared(student: npt.ArrayLike, teacher: npt.ArrayLike, reduction: str) -> tuple[Array, Array, int]:

@@ -313,11 +313,13 @@ def test_equal_examples_have_a_gradient_of_zero(core, psi, loss, gradient):
 
 def test_known_relations():
     # distances 1, 2, 3 with mean 2 against 1, 1, 2 with mean 4/3: .5, 1, 1.5 against .75, .75, 1.5
-    assert rkd_distance_loss([[0.0], [1.0], [3.0]], [[0.0], [1.0], [2.0]]) == pytest.approx((0.25**2) / 3, rel=1e-14)
+    assert rkd_distance_loss([[0.0], [1.0], [3.0]], [[0.0], [1.0], [2.0]]) == pytest.approx(
+        (0.25**2) / 3, rel=1e-14, abs=0
+    )
     # a right angle and two of 45 degrees against a straight line
     straight, square = [[-1.0, 0], [0, 0], [1, 0]], [[0.0, 1], [0, 0], [1, 0]]
     at_vertex, at_ends = 0.5, 2 * (1 - 0.5**0.5) ** 2 / 2
-    assert rkd_angle_loss(square, straight) == pytest.approx((at_vertex + at_ends) / 3, rel=1e-14)
+    assert rkd_angle_loss(square, straight) == pytest.approx((at_vertex + at_ends) / 3, rel=1e-14, abs=0)
 
 
 def test_a_gradient_has_the_dtype_of_the_student():

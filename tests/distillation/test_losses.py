@@ -238,13 +238,55 @@ def test_one_example_is_a_batch_of_one():
 def test_more_dimensions_divide_by_the_first_alone():
     student, teacher = np.arange(12.0).reshape(2, 3, 2) % 5, np.arange(12.0).reshape(2, 3, 2) % 7
     flat = [a.reshape(6, 2) for a in (student, teacher)]
-    assert distillation_loss(student, teacher) == pytest.approx(3 * distillation_loss(*flat), rel=1e-14)
+    assert distillation_loss(student, teacher) == pytest.approx(3 * distillation_loss(*flat), rel=1e-14, abs=0)
     assert distillation_gradient(student, teacher).shape == (2, 3, 2)
 
 
 def test_small_differences_keep_their_digits():
     # KL is half the variance of d = s - t under q, less cubic terms: d^2 / 8 for two equal classes
-    assert distillation_loss([[2.0**-30, 0.0]], [[0.0, 0.0]], temperature=1) == pytest.approx(2.0**-63, rel=1e-8)
+    assert distillation_loss([[2.0**-30, 0.0]], [[0.0, 0.0]], temperature=1) == pytest.approx(2.0**-63, rel=1e-8, abs=0)
+
+
+def test_the_settings_left_out_are_those_stated():
+    pair = [[0.5, -1.0], [2.0, 0.25]], [[0.0, 2.0], [1.0, 4.0]]
+    assert distillation_loss(*pair) == distillation_loss(*pair, **DEFAULTS)
+    assert np.array_equal(distillation_gradient(*pair), distillation_gradient(*pair, **DEFAULTS))
+
+
+@pytest.mark.parametrize(("student", "teacher"), [("float16", "float32"), ("float32", "float16")])
+def test_the_gradient_has_the_common_dtype(student, teacher):
+    pair = np.array([[0.1, 0.7]], student), np.array([[0.3, 0.2]], teacher)
+    expected = distillation_gradient(*(a.astype(np.float64) for a in pair)).astype(np.float32)
+    assert distillation_gradient(*pair).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_a_temperature_whose_square_is_infinite_makes_no_nan(direction):
+    pair, hot = ([[0.0, 0.0]], [[2.0, 0.0]]), {"temperature": 1e200, "direction": direction}
+    assert distillation_loss(*pair, **hot) == 0.0  # the divergence is below every float
+    assert distillation_gradient(*pair, **hot).tolist() == [[0.0, 0.0]]
+
+
+def test_a_class_past_every_exponential_has_no_gradient_and_no_nan():
+    largest = np.finfo(np.float64).max  # a difference of two is infinite
+    z = np.array([[largest, -largest]])
+    assert distillation_gradient(z, z, direction="reverse").tolist() == [[0.0, 0.0]]
+    assert distillation_gradient(z, -z, direction="reverse", temperature=1).tolist() == [[0.0, 0.0]]
+    assert distillation_loss(z, z, direction="reverse") == 0
+
+
+@pytest.mark.parametrize("temperature", [1, 2.0**-1000])
+def test_a_gradient_past_the_largest_float_is_infinite_and_no_nan(temperature):
+    # p = 1/2 each, d = (0, (z_0 - z_1) / T): the gradient is T^2 / N p (d - KL) / T = -+T / 4 * d_1
+    far = np.finfo(np.float64).max
+    for z, d in ((np.array([[far, -far]]), 2 * Fraction(far)), (np.array([[far / 8, 0.0]]), Fraction(far / 8))):
+        gradient = distillation_gradient(np.zeros((1, 2)), z, direction="reverse", temperature=temperature)
+        assert gradient.tolist() == [[-float(d / 4), float(d / 4)]]
+        unscaled = distillation_gradient(
+            np.zeros((1, 2)), z, direction="reverse", temperature=temperature, scaled=False
+        )
+        expected = d / 4 / Fraction(temperature) ** 2
+        assert unscaled.tolist() == [[-np.inf, np.inf] if expected > far else [-float(expected), float(expected)]]
 
 
 def test_logits_of_any_size_are_compared():
@@ -302,7 +344,13 @@ def test_the_inputs_are_not_changed(function):
         ([[1.0]], [1.0], {}, ValueError, r"student has shape \(1, 1\), teacher has shape \(1,\): they must be equal"),
         (1.0, 1.0, {}, ValueError, r"student has shape \(\): there must be at least one class on the last axis"),
         (np.ones((2, 0)), np.ones((2, 0)), {}, ValueError, r"student has shape \(2, 0\): there must be at least one"),
-        (np.ones((0, 2)), np.ones((0, 2)), {}, ValueError, "reduction='batch_mean' would be 0 / 0"),
+        (
+            np.ones((0, 2)),
+            np.ones((0, 2)),
+            {},
+            ValueError,
+            r"^student has shape \(0, 2\): reduction='batch_mean' would be 0 / 0",
+        ),
         ([[0.0, np.nan]], [[0.0, 0.0]], {}, ValueError, r"student\[0, 1\] is nan: only finite values can be compared"),
         ([[0.0]], [[-np.inf]], {}, ValueError, r"teacher\[0, 0\] is -inf: only finite values can be compared"),
         ([["a"]], [[0.0]], {}, TypeError, "student has dtype <U1"),

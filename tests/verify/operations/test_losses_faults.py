@@ -23,7 +23,7 @@ STUDENT, TEACHER = np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [0, 1]])  #
 )
 def test_a_wrong_loss_is_what_its_name_says(name, value):
     fault = next(f for f in MSE_LOSS.faults if f.name == name)
-    assert fault.answer((STUDENT, TEACHER), full(MSE_LOSS, {})) == pytest.approx(value, rel=1e-15)
+    assert fault.answer((STUDENT, TEACHER), full(MSE_LOSS, {})) == pytest.approx(value, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(
