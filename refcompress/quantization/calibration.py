@@ -219,7 +219,8 @@ def minimal_squared_error(
     def owed(low: float, high: float) -> float:
         scale, zero_point = affine_parameters(low, high, symmetric=symmetric, **codes)  # type: ignore[arg-type]
         back = fake_quantize(array, scale, zero_point, **codes)  # type: ignore[arg-type]
-        return float(np.square(np.ldexp(values - back.astype(np.float64), unit)).sum())
+        with np.errstate(under="ignore"):
+            return float(np.square(np.ldexp(values - back.astype(np.float64), unit)).sum())
 
     a, b = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     least = owed(a, b)

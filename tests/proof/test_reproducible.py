@@ -4,21 +4,14 @@ import functools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__
 
 from refcompress.verify.operations import OPERATIONS
 
-WRITE = """
-import sys
-from pathlib import Path
-from refcompress.verify.operations import OPERATIONS
-from refcompress.verify.vector_files import write_vectors
-for name, operation in OPERATIONS.items():
-    for number, settings in enumerate(({}, *operation.typical[1:2])):
-        write_vectors(Path(sys.argv[1]) / f"{name}-{number}.jsonl", operation, {**operation.defaults, **settings})
-"""
+EVERY_VECTOR = Path(__file__).with_name("every_vector.py")
 COMPRESS = ["compress", "--teacher", "64", "--student", "16", "--json"]
 # sums in another order: without fused multiply-add, on short vectors; exponentials and sorts of NumPy's baseline
 OTHER = {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
@@ -38,7 +31,7 @@ def written(tmp_path_factory):
     @functools.cache
     def write(other):
         folder = tmp_path_factory.mktemp("vectors")
-        run(["-c", WRITE, str(folder)], OTHER | THREADS[1] if other else THREADS[0])
+        run([str(EVERY_VECTOR), str(folder)], OTHER | THREADS[1] if other else THREADS[0])
         return folder
 
     return write
