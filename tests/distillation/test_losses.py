@@ -273,6 +273,9 @@ def test_a_class_past_every_exponential_has_no_gradient_and_no_nan():
     assert distillation_gradient(z, z, direction="reverse").tolist() == [[0.0, 0.0]]
     assert distillation_gradient(z, -z, direction="reverse", temperature=1).tolist() == [[0.0, 0.0]]
     assert distillation_loss(z, z, direction="reverse") == 0
+    chosen = {"direction": "reverse", "temperature": 0.5, "reduction": "sum"}
+    beside = distillation_gradient([[0.0, 1.0, -largest]], [[1.0, 0.0, -largest]], **chosen)
+    np.testing.assert_array_equal(beside, [[*distillation_gradient([0.0, 1.0], [1.0, 0.0], **chosen), 0.0]])
 
 
 @pytest.mark.parametrize("temperature", [1, 2.0**-1000])
