@@ -174,15 +174,16 @@ def reverse_gradient(s: Array, t: Array, T: float, factor: float) -> Array:
     d = np.where(p > 0, a - b, 0.0)
     gradient = factor * p * (d - np.sum(divergence_terms(b, a), axis=-1, keepdims=True))
     lost = np.isnan(gradient).any(axis=-1)  # of an infinite d its divergence was subtracted
-    gradient[lost] = _of_far_logits(s[lost], t[lost], p[lost], T, factor)
+    if lost.any():
+        gradient[lost] = _of_far_logits(t[lost], p[lost], T, factor)
     return np.asarray(gradient)
 
 
-def _of_far_logits(s: Array, t: Array, p: Array, T: float, factor: float) -> Array:
-    """Return the same from (s - t) / T divided by a power of two; the logarithms of the sums are nothing beside it."""
-    (_, up), (m, down) = np.frexp(max(np.abs(s).max(initial=0), np.abs(t).max(initial=0))), np.frexp(T)
-    x, y = (np.ldexp(z.astype(np.float64), -up - 2) for z in (s, t))
-    d = (x - x.max(axis=-1, keepdims=True)) / m - (y - y.max(axis=-1, keepdims=True)) / m
+def _of_far_logits(t: Array, p: Array, T: float, factor: float) -> Array:
+    """Return the same with d = (max t - t) / T, divided by a power of two: all else is nothing beside an infinite d."""
+    (_, up), (m, down) = np.frexp(np.abs(t).max()), np.frexp(T)
+    y = np.ldexp(t.astype(np.float64), -up - 2)
+    d = (y.max(axis=-1, keepdims=True) - y) / m
     return np.asarray(np.ldexp(factor * p * (d - np.sum(p * d, axis=-1, keepdims=True)), up + 2 - down))
 
 

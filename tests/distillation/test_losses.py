@@ -278,6 +278,26 @@ def test_a_class_past_every_exponential_has_no_gradient_and_no_nan():
     np.testing.assert_array_equal(beside, [[*distillation_gradient([0.0, 1.0], [1.0, 0.0], **chosen), 0.0]])
 
 
+@FEW
+@given(
+    student=hnp.arrays(np.float64, (2, 3), elements=st.integers(-4, 4).map(float)),
+    teacher=hnp.arrays(np.float64, (2, 3), elements=st.integers(-8, 8).map(lambda v: v * 2.0**1020)),
+    temperature=st.sampled_from([0.75, 3.0]),
+)
+def test_beside_a_teacher_past_the_largest_float_all_else_is_nothing(student, teacher, temperature):
+    gradient = distillation_gradient(student, teacher, direction="reverse", temperature=temperature, reduction="sum")
+    for s, t, row in zip(student, teacher, gradient, strict=True):
+        e = [Fraction(float(v)) for v in np.exp((s - s.max()) / temperature)]
+        p = [v / sum(e) for v in e]
+        d = [(Fraction(t.max()) - Fraction(v)) / Fraction(temperature) for v in t]  # less numbers below 20
+        mean = sum(x * y for x, y in zip(p, d, strict=True))
+        for value, x, y in zip(row.tolist(), p, d, strict=True):
+            right = x * (y - mean) * Fraction(temperature)
+            # each step is within 2^-53 of numbers up to max(d): 5 for p, 4 for the mean, 4 for what is left
+            near = 26 * max(d) * Fraction(temperature) / 2**53 + 40
+            assert abs(right) > Fraction(2) ** 1023 or abs(Fraction(value) - right) <= near
+
+
 @pytest.mark.parametrize("temperature", [1, 2.0**-1000])
 def test_a_gradient_past_the_largest_float_is_infinite_and_no_nan(temperature):
     # p = 1/2 each, d = (0, (z_0 - z_1) / T): the gradient is T^2 / N p (d - KL) / T = -+T / 4 * d_1
