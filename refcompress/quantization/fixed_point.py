@@ -107,7 +107,7 @@ def quantize(
     convert = _integer_codes if arguments.is_integer(array.dtype) else _float_codes
     flat = array.reshape(-1)  # C order; a copy only where the memory is in another
     codes = np.empty(array.size, code_dtype(bits, signed=signed))
-    scratch = np.empty(min(BLOCK, array.size), _work_dtype(array.dtype, p, high, mode, rounding))
+    scratch = np.empty(min(BLOCK, array.size), _work_dtype(array.dtype, p, high, mode))
     for start in range(0, array.size, BLOCK):
         block = flat[start : start + BLOCK]
         q, refused = convert(block, p, low, high, mode, rounding, generator, scratch[: block.size])
@@ -132,9 +132,9 @@ def _check_settings(
         raise TypeError(f"generator is {generator!r}: rounding='stochastic' needs a numpy.random.Generator")
 
 
-def _work_dtype(dtype: np.dtype[Any], p: int, high: int, mode: str, rounding: str) -> np.dtype[Any]:
+def _work_dtype(dtype: np.dtype[Any], p: int, high: int, mode: str) -> np.dtype[Any]:
     # float32 is enough where the product is exact in it, or past every code, and it holds every code
-    exact = dtype.itemsize <= 4 and 0 <= p <= 127 and high < 2**24 and mode == "saturate" and rounding in UFUNC
+    exact = dtype.itemsize <= 4 and 0 <= p <= 127 and high < 2**24 and mode == "saturate"
     return FLOAT32 if exact else FLOAT64
 
 
@@ -178,8 +178,6 @@ def _exact_product(x: Array, p: int, out: Array) -> Array:
 
     No rounding rule can tell the stand-in from the product: both lie strictly between 0 and one half.
     """
-    if x.dtype.itemsize < 4:
-        x = x.astype(out.dtype)
     if -1022 <= p <= 1023:
         np.multiply(x, math.ldexp(1.0, p), out=out, dtype=out.dtype)  # else float32 times a number is float32
     else:
@@ -228,7 +226,7 @@ def _integer_codes(
         return OVERFLOW[mode](np.where(negative, -signed, signed), low, high), None
     fits = magnitude <= np.where(negative, np.uint64(-low >> p), np.uint64(high >> p))
     refused = ~fits if mode == "refuse" and not fits.all() else None
-    shifted = np.where(fits, magnitude, 0) << np.uint64(min(p, 63))
+    shifted = magnitude << np.uint64(min(p, 63))  # of no meaning where it does not fit
     value = np.where(negative, 0 - shifted, shifted).view(np.int64)
     return np.where(fits, value, np.where(negative, low, high)), refused
 
@@ -238,10 +236,8 @@ def _refuse(x: Array, p: int, flat_index: int) -> NoReturn:
     index = tuple(int(i) for i in np.unravel_index(flat_index, x.shape))
     value = x[index]
     where = f"{arguments.place('x', index)} is {value}"
-    with np.errstate(invalid="ignore"):  # a signalling nan
-        number = float(value)
-    if not math.isfinite(number):
-        hint = "" if math.isnan(number) else " (infinity saturates with bits and overflow='saturate')"
+    if not math.isfinite(value):
+        hint = "" if math.isnan(value) else " (infinity saturates with bits and overflow='saturate')"
         raise ValueError(f"{where}: only finite values can be quantized{hint}")
     raise ValueError(f"{where}: its code at p = {p} does not fit int64; with bits it is saturated or wrapped")
 
@@ -294,11 +290,11 @@ def dequantize(q: npt.ArrayLike, p: int, *, dtype: npt.DTypeLike = "float32") ->
     with np.errstate(over="ignore", under="ignore"):
         for start in range(0, array.size, BLOCK):
             block = flat[start : start + BLOCK]
-            if plain:  # the product is exact in float64, so the cast is the one rounding
+            if plain:  # the product is exact in float64, so that storing it is the one rounding
                 v = np.multiply(block, math.ldexp(1.0, -p), dtype=np.float64)
             else:
                 v = _scale_integers(block, p, *FLOAT_FORMATS[target.name])
-            values[start : start + BLOCK] = v.astype(target)
+            values[start : start + BLOCK] = v
     return values.reshape(array.shape)
 
 
@@ -325,7 +321,7 @@ def _scale_integers(q: Array, p: int, precision: int, lowest: int) -> Array:
     quantum = np.maximum(length.astype(np.int64) - p - precision, lowest)  # exponent of the last place
     drop = np.maximum(quantum + p, 0)
     rounded = round_shifted(magnitude, negative, drop, "half_even").astype(np.float64)  # at most 2^precision
-    v = np.ldexp(rounded, np.clip(drop - p, -4000, 4000).astype(np.int32))
+    v = np.ldexp(rounded, np.minimum(drop - p, 4000).astype(np.int32))  # no less than -1074, or -p
     return np.asarray(np.where(negative, -v, v))
 
 
@@ -384,9 +380,7 @@ def fraction_bits(x: npt.ArrayLike, *, bits: int = 8, signed: bool = True) -> in
 def _largest_p(magnitude: float, twice_limit: int, *, inclusive: bool) -> int:
     """Return the largest p with 2 * magnitude * 2^p below (or at) twice_limit, in integers."""
     n, d = magnitude.as_integer_ratio()  # d is a power of two
-    p = twice_limit.bit_length() + d.bit_length() - n.bit_length()  # at least the answer
-    while True:
-        left, right = 2 * n << max(p, 0), twice_limit * d << max(-p, 0)
-        if left < right or (inclusive and left == right):
-            return p
-        p -= 1
+    left, right = 2 * n, twice_limit * d
+    p = right.bit_length() - left.bit_length()  # moves both to one length: it is this p, or the one below
+    left, right = left << max(p, 0), right << max(-p, 0)
+    return p if left < right or (inclusive and left == right) else p - 1

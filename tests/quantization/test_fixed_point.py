@@ -74,6 +74,18 @@ def test_the_ends_of_every_float_follow_the_exact_product_at_every_p(dtype, roun
         assert quantize(x, p, bits=8, rounding=rounding).tolist() == expected, p
 
 
+@pytest.mark.parametrize("narrow_range", [False, True])
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize("dtype", INTEGER_DTYPES)
+def test_the_ends_of_every_integer_follow_the_exact_product(dtype, overflow, narrow_range):
+    ends = np.iinfo(dtype)
+    x = np.array([ends.min, ends.min + 1, ends.max // 3, ends.max - 1, ends.max], dtype)
+    for p, bits in itertools.product((-130, -64, -63, -3, 0, 1, 31, 33, 63, 64, 65, 200), (2, 8, 31, 32)):
+        expected = [quantized(n, p, bits, True, "half_even", overflow, narrow_range) for n in x.tolist()]
+        codes = quantize(x, p, bits=bits, overflow=overflow, narrow_range=narrow_range)
+        assert codes.tolist() == expected, (p, bits)
+
+
 @pytest.mark.parametrize("rounding", WORDS)
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES[:2])
 @pytest.mark.parametrize(("bits", "signed"), [(8, True), (4, False), (24, True), (32, False)])
@@ -99,6 +111,7 @@ def test_16_bit_floats_of_every_kind_follow_the_exact_product(dtype, rounding, b
         (-0.49999999999999994, 0, "half_away", 0),
         (2.0**52 + 1, 0, "half_up", 2**52 + 1),
         (np.float32(8388609), 0, "half_up", 8388609),
+        (0.0, -3, "ceil", 0),
         (2.5, 0, "half_even", 2),
         (-2.5, 0, "half_away", -3),
         (-2.5, 0, "half_up", -2),
@@ -111,6 +124,32 @@ def test_16_bit_floats_of_every_kind_follow_the_exact_product(dtype, rounding, b
 )
 def test_known_hard_values(x, p, rounding, code):
     assert int(quantize(x, p, rounding=rounding)) == code
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(24, False), (25, True), (25, False), (26, True)])
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+def test_codes_wider_than_the_significand_of_float32_are_exact(bits, signed, overflow):
+    x = np.array([-1, 2**24 - 1, 2**25, 3e38, -3e38], np.float32)
+    expected = [quantized(v, 0, bits, signed, overflow=overflow) for v in x.tolist()]
+    assert quantize(x, 0, bits=bits, signed=signed, overflow=overflow).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BFLOAT16, np.float32, np.float64])
+def test_no_error_state_of_numpy_makes_a_difference(dtype):
+    x = np.array([ml_dtypes.finfo(dtype).smallest_subnormal, 1, ml_dtypes.finfo(dtype).max, np.inf], dtype)
+    signalling = np.array([0x7D00 if dtype is np.float16 else 0x7FA0], np.uint16).view(
+        np.float16 if dtype is np.float16 else BFLOAT16
+    )
+    with np.errstate(all="raise"):
+        assert quantize(x, 2000, bits=8, rounding="half_up").tolist() == [127] * 4
+        assert quantize(x, 100, bits=8).tolist()[1:] == [127] * 3
+        assert quantize(x, -1022, bits=8, rounding="ceil").tolist()[-1] == 127
+        assert quantize(x, -1070, bits=8, rounding="ceil").tolist() == [1, 1, 1, 127]
+        for p in (-1000, 10, 1200):
+            dequantize(np.array([1, 2**31 - 1]), p, dtype=dtype)
+            dequantize(np.array([1, 2**31 - 1], np.int32), p, dtype=dtype)
+        with pytest.raises(ValueError, match="only finite values"):
+            quantize(signalling, 0, bits=8)
 
 
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES + INTEGER_DTYPES)
@@ -140,7 +179,7 @@ def test_huge_products_come_into_range_as_their_exact_integer_does(overflow, nar
 def test_a_nan_is_refused_wherever_it_stands(dtype, position, settings):
     x = np.zeros(3 * BLOCK + 8, dtype)
     x[position] = np.nan
-    with pytest.raises(ValueError, match=rf"x\[{position}\] is nan: only finite values can be quantized"):
+    with pytest.raises(ValueError, match=rf"x\[{position}\] is nan: only finite values can be quantized$"):
         quantize(x, 3, **settings)
 
 
@@ -161,7 +200,7 @@ def test_an_infinity_saturates(dtype, rounding):
 @pytest.mark.parametrize(
     ("x", "p", "place"),
     [
-        ([0, 2.0**63], 0, r"x\[1\]"),
+        ([-(2.0**63), 200, 2.0**63], 0, r"x\[2\]"),
         ([[1, 1], [1, -(2.0**62)]], 2, r"x\[1, 1\]"),
         (np.array([2**64 - 1], np.uint64), 0, r"x\[0\]"),
         (np.array([1, 2**62], np.int64), 1, r"x\[1\]"),
@@ -301,6 +340,13 @@ def test_a_seeded_generator_gives_the_same_codes_again():
     assert set((first - np.floor(x)).tolist()) == {0.0, 1.0}
 
 
+def test_stochastic_rounding_draws_one_number_for_each_element():
+    used, fresh = np.random.default_rng(5), np.random.default_rng(5)
+    quantize(np.full(9, 0.5), 0, rounding="stochastic", generator=used)
+    fresh.random(9)
+    assert used.bit_generator.state == fresh.bit_generator.state
+
+
 def test_stochastic_integers_go_up_as_often_as_the_fraction_says():
     n = 100_000
     codes = quantize(np.full(n, 5), -2, rounding="stochastic", generator=np.random.default_rng(3))
@@ -352,6 +398,9 @@ def test_integers_beside_a_tie_of_the_format_are_rounded_once(name):
         result = dequantize(np.array(numbers), p, dtype=name).astype(float).tolist()
         expected = [nearest_float(Fraction(n) / Fraction(2) ** p, precision, smallest, LARGEST[name]) for n in numbers]
         assert [None if np.isinf(v) else Fraction(v) for v in result] == expected
+        small = [n for n in numbers if abs(n) < 2**31]
+        narrow = dequantize(np.array(small, np.int32), p, dtype=name).astype(float).tolist()
+        assert narrow == [v for v, n in zip(result, numbers, strict=True) if abs(n) < 2**31]
 
 
 @pytest.mark.parametrize("length", [1, 2, 10, 50])
@@ -368,6 +417,18 @@ def test_integers_beside_a_tie_of_subnormals_are_rounded_once(name, length):
 def test_zero_codes_give_positive_zero(name):
     result = dequantize(np.array([0], np.int8), 3, dtype=name)
     assert not np.signbit(result.astype(float))[0]
+
+
+@pytest.mark.parametrize("q", [2**62 + 1, -1])
+def test_the_ends_of_p_give_an_infinity_and_a_zero(q):
+    assert dequantize([q], -(2**31) + 1).tolist() == [np.inf if q > 0 else -np.inf]
+    assert dequantize([q], 2**31 - 1).tolist() == [0]
+
+
+def test_a_dtype_is_known_by_its_word_and_its_native_order_is_given(monkeypatch):
+    monkeypatch.delitem(np.sctypeDict, "bfloat16")  # as long as nothing has imported ml_dtypes
+    assert dequantize([3], 1, dtype="bfloat16").dtype == BFLOAT16
+    assert dequantize([3], 1, dtype=">f4").dtype == np.dtype(np.float32)
 
 
 @given(q=hnp.arrays(np.int16, 20), p=st.integers(-30, 30))
@@ -391,6 +452,7 @@ def test_codes_of_every_dtype_and_order_are_dequantized(dtype):
     [
         ({"q": [1.0], "p": 0}, TypeError, "q has dtype float64: it must hold integers"),
         ({"q": [1], "p": 0.5}, TypeError, "p is 0.5"),
+        ({"q": [1], "p": 2**31}, ValueError, "p is 2147483648: it must be from -2147483647 to 2147483647"),
         ({"q": [1], "p": 0, "dtype": "int8"}, ValueError, "dtype is 'int8': it must be one of float16, bfloat16"),
         ({"q": [1], "p": 0, "dtype": "nonsense"}, ValueError, "dtype is 'nonsense'"),
     ],
@@ -428,6 +490,24 @@ def test_fraction_bits_turns_exactly_at_the_last_value_that_does_not_saturate(bi
 @pytest.mark.parametrize("x", [[], [0.0, -0.0], [0], np.zeros((2, 3))])
 def test_fraction_bits_of_nothing_but_zeros_is_0(x):
     assert fraction_bits(x) == 0
+
+
+def test_fraction_bits_takes_8_signed_bits_unless_told_otherwise():
+    assert fraction_bits([127.49]) == fraction_bits([-128.5]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": ["a"]}, TypeError, "^x has dtype <U1"),
+        ({"x": [1.0], "bits": 1}, ValueError, "^bits is 1: it must be from 2 to 32"),
+        ({"x": [1.0], "bits": 33}, ValueError, "^bits is 33: it must be from 2 to 32"),
+        ({"x": [1.0], "signed": 1}, TypeError, "^signed is 1: it must be True or False"),
+    ],
+)
+def test_a_bad_argument_of_fraction_bits_is_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        fraction_bits(**arguments)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
