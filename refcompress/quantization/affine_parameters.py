@@ -132,25 +132,23 @@ def _nearest_float32(v: Fraction) -> float:
     return ldexp(round(v / Fraction(2) ** exponent), exponent)  # where both steps hold the same nearest value
 
 
+@np.errstate(over="ignore", under="ignore")
 def _in_float32(low: Array, high: Array, codes: tuple[int, int]) -> tuple[Array, Array]:
     q_min, q_max = codes
     a, b, steps = low.astype(np.float32), high.astype(np.float32), np.float32(q_max - q_min)
-    with np.errstate(over="ignore", under="ignore"):
-        scale = (b - a) / steps
-        scale = np.where(np.isfinite(scale), scale, b / steps - a / steps)
-    scale = _usable(scale, low, high)
+    scale = (b - a) / steps
+    scale = _usable(np.where(np.isfinite(scale), scale, b / steps - a / steps), low, high)
     zero_point = np.rint(np.float32(q_min) - a / scale).astype(np.float64)
     return scale, np.clip(zero_point, q_min, q_max).astype(np.int64)
 
 
+@np.errstate(under="ignore")
 def _symmetric_float32(low: Array, high: Array, codes: tuple[int, int], middle: int) -> tuple[Array, Array]:
     largest = np.maximum(-low, high).astype(np.float32)
-    with np.errstate(under="ignore"):
-        scale = _usable(largest / np.float32(codes[1] - middle), low, high)
+    scale = _usable(largest / np.float32(codes[1] - middle), low, high)
     return scale, np.full(scale.shape, middle, np.int64)
 
 
 def _usable(scale: Array, low: Array, high: Array) -> Array:
     """Return 1 where the range has no width, and the smallest float32 where the scale came out as 0."""
-    scale = np.where(high > low, np.maximum(scale, np.float32(SMALLEST)), np.float32(1))
-    return np.asarray(scale, np.float32)
+    return np.where(high > low, np.maximum(scale, np.float32(SMALLEST)), np.float32(1))

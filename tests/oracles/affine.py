@@ -74,6 +74,26 @@ def parameters(x_min, x_max, bits=8, signed=True, symmetric=False, narrow_range=
     return in_dtype(s, "float32") or Fraction(1, 2**149), z
 
 
+def parameters_in_float32(x_min, x_max, bits=8, signed=True, symmetric=False, narrow_range=False):
+    """The same with the ends and every step rounded to float32."""
+    low, high = limits(bits, signed, narrow_range)
+    z = 0 if signed else 2 ** (bits - 1)
+    if x_min >= 0 >= x_max:
+        return Fraction(1), z if symmetric else low
+    a, b, steps, first = (
+        in_dtype(Fraction(v), "float32") for v in (min(x_min, 0), max(x_max, 0), high - (z if symmetric else low), low)
+    )
+    width = max(-a, b) if symmetric else in_dtype(b - a, "float32")
+    if width is None:  # each end on its own
+        s = in_dtype(in_dtype(b / steps, "float32") - in_dtype(a / steps, "float32"), "float32")
+    else:
+        s = in_dtype(width / steps, "float32")
+    s = max(s, Fraction(1, 2**149))
+    if not symmetric:
+        z = rounded(in_dtype(first - in_dtype(a / s, "float32"), "float32"), "half_even")
+    return s, min(max(z, low), high)
+
+
 def fake_quantized(x, s, z, dtype="float32", **settings) -> Fraction | None:
     """x' = (q - z) * s with q = round(x / s) + z, of one number; None where there is no code, and for an infinity."""
     q = quantized(x, s, z, dtype, **settings)

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oracles import affine as oracle
 
@@ -26,10 +26,20 @@ def test_scale_and_zero_point_agree_with_rational_arithmetic(ends, bits, signed,
     assert (Fraction(float(scale)), int(zero_point)) == oracle.parameters(*ends, **settings)
 
 
+@given(RANGES, WIDTHS, st.booleans(), st.booleans(), st.booleans())
+@example((-5e-324, 1e-44), 8, True, False, False)
+@example((-LARGEST, LARGEST), 8, True, False, False)
+def test_float32_arithmetic_rounds_every_step(ends, bits, signed, symmetric, narrow_range):
+    settings = {"bits": bits, "signed": signed, "symmetric": symmetric, "narrow_range": narrow_range}
+    with np.errstate(all="raise"):  # makes no difference
+        scale, zero_point = affine_parameters(*ends, **settings, arithmetic="float32")
+    assert (Fraction(float(scale)), int(zero_point)) == oracle.parameters_in_float32(*ends, **settings)
+
+
 @given(RANGES, WIDTHS, st.booleans(), st.booleans(), st.sampled_from(["exact", "float32"]))
 def test_scale_is_positive_and_finite_and_the_zero_point_a_code(ends, bits, signed, symmetric, arithmetic):
     scale, zero_point = affine_parameters(*ends, bits=bits, signed=signed, symmetric=symmetric, arithmetic=arithmetic)
-    assert scale.dtype == np.float32
+    assert (scale.dtype, zero_point.dtype) == (np.float32, np.int64)
     assert 0 < scale < np.inf
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     assert low <= zero_point <= high
@@ -64,6 +74,17 @@ def test_no_value_of_the_range_is_further_from_its_code_than_the_rounding_allows
     assert abs(back - Fraction(x)) <= step + 255 * step * Fraction(1, 2**24)
 
 
+def test_8_signed_bits_are_covered_exactly_unless_told_otherwise():
+    scale, zero_point = affine_parameters(-1.0, 3.0)
+    assert (Fraction(float(scale)), int(zero_point)) == oracle.parameters(-1.0, 3.0, 8, True, False, False)
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float32"])
+def test_no_channels_have_no_parameters(arithmetic):
+    scale, zero_point = affine_parameters([], [], arithmetic=arithmetic)
+    assert (scale.shape, scale.dtype, zero_point.shape, zero_point.dtype) == ((0,), np.float32, (0,), np.int64)
+
+
 def test_a_one_sided_range_is_widened_to_zero():
     scale, zero_point = affine_parameters(10.5, 14.0, bits=4, signed=False)
     assert (float(scale), int(zero_point)) == (float(np.float32(14 / 15)), 0)
@@ -93,16 +114,19 @@ def test_every_channel_has_parameters_of_its_own():
         ((np.nan, 1.0), {}, ValueError, "x_min is nan: only finite values can be the end of a range"),
         ((0.0, np.inf), {}, ValueError, "x_max is inf: only finite"),
         ((0.0, 1e39), {}, ValueError, r"x_max is 1e\+39: it must be within float32"),
-        (([0.0, 2.0], [1.0, 1.0]), {}, ValueError, r"x_min\[1\] is 2.0: it must be at most x_max, 1.0"),
+        (([1.0, 2.0], [1.0, 1.5]), {}, ValueError, r"x_min\[1\] is 2.0: it must be at most x_max, 1.5"),
         (([0.0], 1.0), {}, ValueError, r"x_min has shape \(1,\), x_max has shape \(\)"),
-        ((0.0, 1.0), {"bits": 33}, ValueError, "bits is 33"),
+        ((0.0, 1.0), {"bits": 33}, ValueError, "bits is 33: it must be from 2 to 32"),
+        ((0.0, 1.0), {"bits": 1}, ValueError, "bits is 1: it must be from 2 to 32"),
         (
             (0.0, 1.0),
             {"arithmetic": "float16"},
             ValueError,
             "arithmetic is 'float16': it must be one of exact, float32",
         ),
-        ((0.0, 1.0), {"symmetric": 1}, TypeError, "symmetric is 1: it must be True or False"),
+        ((0.0, 1.0), {"signed": 1}, TypeError, "^signed is 1: it must be True or False"),
+        ((0.0, 1.0), {"symmetric": 1}, TypeError, "^symmetric is 1: it must be True or False"),
+        ((0.0, 1.0), {"narrow_range": 1}, TypeError, "^narrow_range is 1: it must be True or False"),
         (("a", 1.0), {}, TypeError, "x_min has dtype"),
     ],
 )
