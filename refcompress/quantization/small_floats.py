@@ -295,8 +295,7 @@ def encode(x: npt.ArrayLike, format: str, *, overflow: str = "saturate", roundin
     """
     values = round_to_format(x, format, overflow=overflow, rounding=rounding)
     dtype = _pattern_dtype(format)
-    with np.errstate(invalid="ignore"):
-        return values.astype(dtype).view(f"u{dtype.itemsize}")  # exact: each is a value of the format
+    return values.astype(dtype).view(f"u{dtype.itemsize}")  # exact: each is a value of the format
 
 
 def decode(patterns: npt.ArrayLike, format: str) -> Array:
@@ -329,7 +328,7 @@ def decode(patterns: npt.ArrayLike, format: str) -> Array:
     """
     array = arguments.integer_array(patterns, "patterns")
     target = FORMATS[arguments.choice(format, "format", FORMATS)]
-    outside = (array < 0) | (array >= 2**target.bits) if array.dtype.itemsize > 1 or target.bits < 8 else array < 0
+    outside = (array < 0) | (array >= 2**target.bits)
     if outside.any():
         arguments.refuse_element("patterns", array, outside, f"{format} has patterns from 0 to {2**target.bits - 1}")
     dtype = _pattern_dtype(format)

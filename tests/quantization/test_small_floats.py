@@ -264,12 +264,20 @@ def test_the_faults_of_rounding_twice_are_not_made():
 # bit patterns
 
 
+def test_a_format_stays_as_it_is():
+    for target in FORMATS.values():
+        assert {type(v) for v in (target.infinite, target.nan, target.negative_zero, target.signed)} == {bool}
+        with pytest.raises(AttributeError):
+            target.bias = 0
+
+
 @EACH_FORMAT
 def test_every_pattern_decodes_and_comes_back(name):
     patterns = np.arange(2 ** FORMATS[name].bits, dtype=np.uint32)
     values = decode(patterns, name)
     kept = ~np.isnan(values)
     overflow = "ieee" if FORMATS[name].nan else "saturate"
+    assert values.dtype == np.float32
     assert np.array_equal(encode(values[kept], name, overflow=overflow), patterns[kept])
     assert np.isnan(decode(encode(values[~kept], name), name)).all()
 
@@ -279,6 +287,7 @@ def test_patterns_decode_to_the_numbers_that_the_table_says(name):
     if name == "e8m0fnu":
         expected = [2.0 ** (p - 127) for p in range(255)] + [math.nan]
         assert same(decode(np.arange(256), name), expected)
+        assert FORMATS[name].smallest == expected[0]
         return
     table, last = oracle.numbers(name)
     values = decode(np.arange(last + 1), name)
@@ -303,7 +312,17 @@ def test_the_patterns_of_nan_are_those_of_the_specification(name, patterns):
     assert set(np.flatnonzero(np.isnan(values)).tolist()) == patterns
 
 
+def test_a_pattern_is_that_of_the_value_which_the_settings_give():
+    assert encode([1.06, 1000], "e4m3fn", overflow="ieee", rounding="ceil").tolist() == [0x39, 0x7F]
+
+
 # arrays and errors
+
+
+def test_a_signalling_nan_is_refused_whatever_the_error_state_of_numpy():
+    x = np.array([0x7FA0], np.uint16).view(ml_dtypes.bfloat16)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=r"x\[0\] is nan: e2m1fn has no nan"):
+        round_to_format(x, "e2m1fn")
 
 
 def test_any_layout_and_byte_order_gives_the_same_values():
@@ -352,6 +371,7 @@ def test_integers_are_taken_for_what_they_are():
         ),
         (lambda: decode([16], "e2m1fn"), ValueError, r"patterns\[0\] is 16: e2m1fn has patterns from 0 to 15"),
         (lambda: decode([1, -1], "e4m3fn"), ValueError, r"patterns\[1\] is -1: e4m3fn has patterns from 0 to 255"),
+        (lambda: decode([200], "e4m3"), ValueError, "^format is 'e4m3': it must be one of e4m3fn"),
         (lambda: decode([1.0], "e4m3fn"), TypeError, "patterns has dtype float64: it must hold integers"),
         (lambda: encode([1.0], "e4m3"), ValueError, "format is 'e4m3': it must be one of e4m3fn"),
     ],
