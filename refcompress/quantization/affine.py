@@ -189,7 +189,7 @@ def prepared(
     s = channels.checked_scale(scale, shape, dtype)
     z = channels.checked_zero_point(zero_point, shape, *by.ends)
     if by.scaling == "reciprocal":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             inverse = _divide(np.ones((), dtype), s, dtype)
         if not np.isfinite(inverse).all():
             arguments.refuse_element("scale", s, ~np.isfinite(inverse), f"its reciprocal is infinite in {dtype}")
@@ -226,7 +226,7 @@ def _exact_sum(v: Array, z: Array) -> Array:
     whole = np.trunc(v)
     fraction = np.abs(np.where(np.isinf(v), 0.0, v - whole))
     quarters = np.sign(fraction) + np.sign(fraction - 0.5) + 1.0  # 0 comes out as 0, 1 below one half, 2, 3 above
-    return np.asarray(whole + z + np.copysign(np.where(fraction == 0, 0.0, quarters / 4), v))
+    return np.asarray(whole + z + np.copysign(quarters / 4, v))
 
 
 def _clipped(x: Array, s: Array, z: Array, dtype: np.dtype[Any], by: Convention) -> tuple[Array, Array | None]:

@@ -208,7 +208,7 @@ def lsq_scale_gradient(
     array, gradient = _pair(x, upstream)
     arguments.finite(array, "x", "quantized")
     arguments.finite(gradient, "upstream", "a gradient")
-    step = float(channels.checked_scale(scale, (), np.dtype(np.float64)).reshape(()))
+    step = float(channels.checked_scale(scale, (), np.dtype(np.float64)).item())
     low, high = by.ends
     with np.errstate(over="ignore", under="ignore"):
         quotient = np.clip(array.astype(np.float64) / step, low, high)

@@ -10,6 +10,7 @@ from oracles import affine as oracle
 from oracles.fixed_point import limits
 
 from refcompress import affine_dequantize, affine_quantize
+from refcompress.quantization.affine import Convention, times_scale
 from refcompress.rounding import ROUNDING
 
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
@@ -54,7 +55,8 @@ def test_every_setting_agrees_with_rational_arithmetic(call):
         with pytest.raises(ValueError, match="cannot be wrapped"):
             affine_quantize(x, s, z, **settings)
         return
-    assert affine_quantize(x, s, z, **settings).tolist() == expected
+    with np.errstate(all="raise"):  # makes no difference
+        assert affine_quantize(x, s, z, **settings).tolist() == expected
 
 
 @pytest.mark.parametrize("scaling", ["divide", "exact", "reciprocal"])
@@ -76,10 +78,36 @@ def test_all_ties_of_all_scales_agree_with_rational_arithmetic(name, scaling):
 )
 def test_dequantized_codes_are_rounded_once(q, z, dtype, significand, exponent):
     s = np.ldexp(float(significand), exponent)
-    got = affine_dequantize(np.array(q, np.int64), np.float64(s), z, dtype=dtype)
+    with np.errstate(all="raise"):  # makes no difference
+        got = affine_dequantize(np.array(q, np.int64), np.float64(s), z, dtype=dtype)
     for value, code in zip(got.astype(float).tolist(), q, strict=True):
         expected = oracle.dequantized(code, float(s), z, dtype)
         assert np.isinf(value) and (value > 0) == (code > z) if expected is None else Fraction(value) == expected
+
+
+@pytest.mark.parametrize("code", ["int8", "int16", "uint16", "int32"])
+@pytest.mark.parametrize("scale", sorted(DTYPES))
+@pytest.mark.parametrize("name", sorted(DTYPES))
+def test_codes_and_scales_of_every_width_are_rounded_once(name, scale, code):
+    ends = np.iinfo(code)
+    q = np.array([ends.min, ends.min + 1, 3, ends.max - 1, ends.max], code)
+    s = np.float64(0.1).astype(DTYPES[scale])
+    for z in (-(2**31), -(2**24), -(2**23), -127, 0, 5, 2**23 + 1, 2**24 - 1, 2**24 + 3, 2**32 - 1):
+        with np.errstate(all="raise"):  # makes no difference
+            got = affine_dequantize(q, s, z, dtype=name).astype(float).tolist()
+        expected = [oracle.dequantized(n, float(s), z, name) for n in q.tolist()]
+        assert [None if np.isinf(v) else Fraction(v) for v in got] == expected, z
+
+
+def test_a_python_scale_is_taken_in_the_dtype_asked_for_and_another_as_it_is():
+    q = np.arange(-100, 100)
+    expected = [oracle.dequantized(n, float(np.float32(0.1)), 0) for n in q.tolist()]
+    assert affine_dequantize(q, 0.1, 0).tolist() == expected
+    assert affine_dequantize(q, np.float64(0.1), 0).tolist() == [oracle.dequantized(n, 0.1, 0) for n in q.tolist()]
+
+
+def test_a_product_has_the_dtype_that_was_asked_for():
+    assert times_scale(np.array([3]), np.array([0.5], np.float32), np.dtype(np.float32)).dtype == np.float32
 
 
 @given(st.integers(-128, 127), st.sampled_from([0.1, 0.3, 1.0, 7.0, 1e-3]), st.integers(-128, 127))
@@ -179,12 +207,30 @@ def test_a_view_gives_what_its_copy_gives(view):
     assert x.tobytes() == before
 
 
-def test_a_wrapped_code_past_2_53_is_exact():
-    x = np.array([2.0**80 + 2.0**40, -(2.0**90)])
+@pytest.mark.parametrize(
+    ("s", "x"),
+    [
+        (3.0, [2.0**80 + 2.0**40, -(2.0**90)]),
+        (1.0, [2.0**60, 2.0**50, 2.0**50 + 0.25, 2.0**50 + 0.5, 2.0**50 + 1.5, -(2.0**50) - 0.75, 2.0**51 - 0.75]),
+    ],
+)
+def test_a_wrapped_code_past_2_50_is_exact(s, x):
     for rounding, before in itertools.product(WORDS, ["after_rounding", "before_rounding"]):
         settings = {"rounding": rounding, "overflow": "wrap", "zero_point_added": before, "scaling": "exact"}
-        expected = [oracle.quantized(v, 3.0, 5, "float64", **settings) for v in x]
-        assert affine_quantize(x, 3.0, 5, **settings).tolist() == expected
+        expected = [oracle.quantized(v, s, 5, "float64", **settings) for v in x]
+        assert affine_quantize(x, s, 5, **settings).tolist() == expected
+
+
+def test_a_convention_has_the_defaults_of_the_function_and_stays_as_it_is():
+    by = Convention()
+    assert by == Convention(8, True, "half_even", "saturate", False, "divide", "after_rounding", None, None)
+    assert type(Convention(np.int8(4)).bits) is int
+    with pytest.raises(AttributeError):
+        by.bits = 4
+
+
+def test_nothing_gives_nothing():
+    assert affine_quantize([], 1.0, 0).shape == affine_dequantize([], 1.0, 0).shape == (0,)
 
 
 def test_the_smallest_type_holds_the_codes():
@@ -222,7 +268,17 @@ def test_the_smallest_type_holds_the_codes():
         (([1.0], 1.0, 0), {"block_size": 2}, ValueError, r"block_size is 2: blocks need an axis"),
         (([1.0], 1.0, 0), {"scaling": "times"}, ValueError, r"scaling is 'times': it must be one of divide, exact"),
         (([1.0], 1.0, 0), {"rounding": "stochastic"}, ValueError, r"rounding is 'stochastic': it must be one of"),
-        (([1.0], 1.0, 0), {"bits": 1}, ValueError, r"bits is 1: it must be from 2 to 32"),
+        (([1.0], 1.0, 0), {"bits": 1}, ValueError, r"^bits is 1: it must be from 2 to 32"),
+        (([1.0], 1.0, 0), {"bits": 33}, ValueError, r"^bits is 33: it must be from 2 to 32"),
+        (([1.0], 1.0, 0), {"signed": 1}, TypeError, r"^signed is 1: it must be True or False"),
+        (([1.0], 1.0, 0), {"narrow_range": 1}, TypeError, r"^narrow_range is 1: it must be True or False"),
+        (([1.0], 1.0, 0), {"overflow": "clip"}, ValueError, r"^overflow is 'clip': it must be one of saturate, wrap"),
+        (
+            ([1.0], 1.0, 0),
+            {"zero_point_added": "no"},
+            ValueError,
+            r"^zero_point_added is 'no': it must be one of after_rounding, before_rounding",
+        ),
         ((["a"], 1.0, 0), {}, TypeError, r"x has dtype <U1"),
     ],
 )
@@ -231,6 +287,23 @@ def test_bad_input_is_refused(arguments, settings, error, text):
         affine_quantize(*arguments, **settings)
 
 
-def test_a_code_of_more_than_32_bits_is_refused():
-    with pytest.raises(ValueError, match=r"q\[1\] is 4294967296: a code has at most 32 bits"):
-        affine_dequantize([0, 2**32], 1.0, 0)
+@pytest.mark.parametrize(
+    ("q", "error", "text"),
+    [
+        ([0, 2**32], ValueError, r"^q\[1\] is 4294967296: a code has at most 32 bits"),
+        ([0, -(2**31) - 1], ValueError, r"^q\[1\] is -2147483649: a code has at most 32 bits"),
+        ([0.5], TypeError, r"^q has dtype float64: it must hold integers"),
+    ],
+)
+def test_what_is_no_code_is_refused(q, error, text):
+    with pytest.raises(error, match=text):
+        affine_dequantize(q, 1.0, 0)
+
+
+def test_the_first_and_the_last_of_32_bits_are_codes_and_zero_points():
+    ends = [-(2**31), 2**32 - 1]
+    assert affine_dequantize(ends, 1.0, 0, dtype="float64").tolist() == ends
+    for z in ends:
+        assert affine_dequantize([z], 1.0, z).tolist() == [0]
+        with pytest.raises(ValueError, match=r"^zero_point is .*: it must be a code, from -2147483648 to 4294967295"):
+            affine_dequantize([z], 1.0, z + (1 if z > 0 else -1))

@@ -184,7 +184,8 @@ def test_the_gradient_passes_where_rational_arithmetic_says(call, boundary, mask
         return
     settings = {**settings, "boundary": boundary, "mask": mask}
     upstream = np.arange(1, x.size + 1).astype(x.dtype)
-    got = fake_quantize_gradient(x, s, z, upstream, **settings)
+    with np.errstate(all="raise"):  # makes no difference
+        got = fake_quantize_gradient(x, s, z, upstream, **settings)
     del settings["overflow"]
     inside = [oracle.passes(float(v), float(s), z, name, **settings) for v in x]
     assert got.tolist() == np.where(inside, upstream, 0).tolist()
@@ -265,7 +266,8 @@ def test_away_from_the_ends_it_is_the_slope_of_clipping_to_the_range_of_values(s
         (([1.0], 1.0, 0, [1.0]), {"boundary": "half"}, ValueError, r"boundary is 'half': it must be one of pass, zero"),
         (([1.0], 1.0, 0, [1.0]), {"mask": "none"}, ValueError, r"mask is 'none': it must be one of code, value"),
         (([1.0], 1.0, 0, [1.0]), {"rounding": "up"}, ValueError, r"rounding is 'up'"),
-        (([1.0], 1.0, 0, ["a"]), {}, TypeError, r"upstream has dtype <U1"),
+        ((["a"], 1.0, 0, [1.0]), {}, TypeError, r"^x has dtype <U1"),
+        (([1.0], 1.0, 0, ["a"]), {}, TypeError, r"^upstream has dtype <U1"),
     ],
 )
 def test_bad_input_of_the_gradient_is_refused(arguments, settings, error, text):
@@ -277,6 +279,7 @@ def test_bad_input_of_the_gradient_is_refused(arguments, settings, error, text):
     ("arguments", "settings", "error", "text"),
     [
         (([1.0, np.nan], 1.0, 0), {}, ValueError, r"x\[1\] is nan: a NaN cannot be quantized"),
+        ((["a"], 1.0, 0), {}, TypeError, r"^x has dtype <U1"),
         (([np.inf], 1.0, 0), {"overflow": "wrap"}, ValueError, r"x\[0\] is inf: an infinity cannot be wrapped"),
         (([1.0], -1.0, 0), {}, ValueError, r"scale is -1.0: it must be positive"),
         (([1.0], 1.0, 0.5), {}, TypeError, r"zero_point has dtype float64: it must hold integers"),
@@ -363,6 +366,20 @@ def test_four_weights_of_two_bits_are_evened_out_by_one_half():
     assert lsq_scale_gradient(x, 1.0, upstream, bits=2) == plain / 2
 
 
+def test_twelve_weights_of_three_bits_are_evened_out_by_one_sixth():
+    assert lsq_scale_gradient([9.0] * 12, 1.0, [1.0] * 12, bits=3) == 6.0  # 12 * 3 / sqrt(12 * 3)
+
+
+def test_8_signed_bits_have_their_last_slope_at_127():
+    assert lsq_scale_gradient([300.0], 1.0, [1.0], gradient_scale=False) == 127
+
+
+def test_an_infinite_quotient_is_past_its_end_and_one_that_vanishes_is_0():
+    with np.errstate(all="raise"):  # makes no difference
+        assert lsq_scale_gradient([1e300, -1e300], [1e-300], [1.0, 1.0], gradient_scale=False) == -1
+        assert lsq_scale_gradient([1e-300], 1e300, [1.0]) == 0
+
+
 def test_an_empty_array_has_no_gradient_of_the_scale():
     assert lsq_scale_gradient([], 1.0, []) == 0
 
@@ -372,7 +389,7 @@ def test_an_empty_array_has_no_gradient_of_the_scale():
     [
         (([1.0, np.inf], 1.0, [1.0, 1.0]), ValueError, r"x\[1\] is inf: only finite values can be quantized"),
         (([1.0], 1.0, [np.nan]), ValueError, r"upstream\[0\] is nan: only finite values can be a gradient"),
-        (([1.0], 0.0, [1.0]), ValueError, r"scale is 0.0: it must be positive"),
+        (([1.0], np.float32(0), [1.0]), ValueError, r"scale is 0.0: it must be positive and finite in float64"),
         (([1.0], [1.0, 1.0], [1.0]), ValueError, r"scale has shape \(2,\): it must have a single number"),
         (([1.0], 1.0, [[1.0]]), ValueError, r"x has shape \(1,\), upstream has shape \(1, 1\)"),
         (([1.0], 1.0, ["a"]), TypeError, r"upstream has dtype <U1"),
@@ -381,3 +398,8 @@ def test_an_empty_array_has_no_gradient_of_the_scale():
 def test_bad_input_of_the_scale_gradient_is_refused(arguments, error, text):
     with pytest.raises(error, match=text):
         lsq_scale_gradient(*arguments)
+
+
+def test_the_gradient_is_scaled_or_not():
+    with pytest.raises(TypeError, match=r"^gradient_scale is 1: it must be True or False"):
+        lsq_scale_gradient([1.0], 1.0, [1.0], gradient_scale=1)
