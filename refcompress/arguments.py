@@ -250,6 +250,15 @@ def instance(value: Any, name: str, *kinds: type) -> None:
         raise TypeError(f"{name} is {shown(value)}: it must be {' or '.join(kind.__name__ for kind in kinds)}")
 
 
+def widths(value: Any, name: str) -> list[int]:
+    """Return a list of the widths of layers, each at least 1."""
+    sizes = [integer(size, f"{name}[{i}]", 1) for i, size in enumerate(iterated(value, name, "a list of widths"))]
+    for i, size in enumerate(sizes):
+        if size > MOST_ELEMENTS:
+            raise ValueError(f"{name}[{i}] is {shown(size)}: no layer has more than {MOST_ELEMENTS:,} units")
+    return sizes
+
+
 def room(shape: Sequence[int], name: str) -> None:
     """Raise ``ValueError`` for a shape that no memory holds; one that this memory does not is a ``MemoryError``."""
     if math.prod(shape) > MOST_ELEMENTS or max(shape, default=0) > MOST_ELEMENTS:

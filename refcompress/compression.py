@@ -149,6 +149,8 @@ def lottery_ticket(start: MLP, trained: MLP, k: int) -> tuple[MLP, tuple[Array, 
     >>> lottery_ticket(start, trained, 1)[0].weights
     (array([[1., 0.]]),)
     """
+    arguments.instance(start, "start", MLP)
+    arguments.instance(trained, "trained", MLP)
     if start.sizes != trained.sizes:
         raise ValueError(f"start has sizes {start.sizes}, trained has {trained.sizes}: they must be equal")
     masks = global_masks(trained.weights, k)

@@ -19,7 +19,7 @@ from refcompress.arguments import Array
 from refcompress.mlp.layers import ACTIVATIONS
 from refcompress.mlp.network import MLP, backward, forward
 from refcompress.mlp.optimizers import Optimizer
-from refcompress.mlp.training import Objective, train
+from refcompress.mlp.training import Objective, check_training, train
 from refcompress.pruning.schedule import cubic_sparsity
 from refcompress.pruning.scores import (
     SCOPES,
@@ -244,7 +244,10 @@ def prune_gradually(
     >>> prune_gradually(model, np.eye(3), goal, 2, optimizer=SGD(lr=0)).weights[0].ravel()
     array([3., 0., 2.])
     """
+    check_training(model, objective, optimizer)
     how = Pruning() if how is None else how
+    arguments.instance(how, "how", Pruning)
+    seed = arguments.integer(seed, "seed", 0)
     how.fits(model.sizes)
     size = sum(w.size for w in model.weights)
     k = arguments.integer(k, "k", 0, size)

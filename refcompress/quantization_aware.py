@@ -17,7 +17,7 @@ from refcompress.arguments import Array
 from refcompress.datasets import Dataset, split
 from refcompress.mlp.network import MLP, backward, forward, initialize
 from refcompress.mlp.optimizers import SGD, Adam
-from refcompress.mlp.training import Objective, RowObjective, accuracy, classification, train
+from refcompress.mlp.training import Objective, RowObjective, accuracy, check_training, classification, train
 from refcompress.quantization.affine_parameters import affine_parameters
 from refcompress.quantization.calibration import minimal_squared_error
 from refcompress.quantization.fake_quantize import fake_quantize, fake_quantize_gradient
@@ -112,6 +112,7 @@ def train_quantization_aware(
     >>> train_quantization_aware(line, x, goal, bits=3, scales=[0.5], optimizer=SGD(lr=0.1)).weights[0]
     array([[0.5]])
     """
+    check_training(model, objective, optimizer)
     inputs = arguments.float_array(x, "x")
     arguments.finite(inputs, "x", "learned from")
     inputs = inputs.astype(np.float64)
@@ -121,7 +122,11 @@ def train_quantization_aware(
         raise ValueError(f"x has {len(inputs)} rows, the objective {objective.rows} rows: they must be equal")
     epochs = arguments.integer(epochs, "epochs", 0)
     batch_size = arguments.integer(batch_size, "batch_size", 1)
-    steps = weight_scales(model, bits=bits) if scales is None else tuple(scales)
+    steps = (
+        weight_scales(model, bits=bits)
+        if scales is None
+        else tuple(arguments.iterated(scales, "scales", "a list of scales, one a layer"))
+    )
     if len(steps) != len(model.weights):
         raise ValueError(f"there are {len(steps)} scales: the model has {len(model.weights)} weight matrices")
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))

@@ -160,3 +160,18 @@ def test_a_shape_past_all_memory_is_refused_by_name():
 def test_an_empty_array_that_nothing_can_reshape_is_refused_by_name(shape):
     with pytest.raises(ValueError, match=rf"x has shape {re.escape(str(shape))}: .* more than 17,592,186,044,416$"):
         arguments.any_array(np.empty(shape, np.int8), "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (3, TypeError, "hidden is 3: it must be a list of widths"),
+        ((4, 0), ValueError, r"hidden\[1\] is 0: it must be at least 1"),
+        ((4, 2.0), TypeError, r"hidden\[1\] is 2\.0 \(float\): it must be an integer"),
+        ((2**44 + 1,), ValueError, r"hidden\[0\] is 17592186044417: no layer has more than 17,592,186,044,416 units"),
+    ],
+)
+def test_a_width_that_is_none_is_named(value, error, message):
+    assert arguments.widths([np.int8(3), 2**44], "hidden") == [3, 2**44]
+    with pytest.raises(error, match=message):
+        arguments.widths(value, "hidden")

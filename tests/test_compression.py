@@ -170,6 +170,9 @@ def test_a_lottery_ticket_is_trained_with_its_mask_held():
 def test_a_ticket_of_unlike_models_is_refused():
     with pytest.raises(ValueError, match=r"start has sizes \(2, 3\), trained has \(2, 4\): they must be equal"):
         lottery_ticket(initialize((2, 3)), initialize((2, 4)), 1)
+    for pair in ((None, initialize((2, 3))), (initialize((2, 3)), None)):
+        with pytest.raises(TypeError, match="is None: it must be MLP"):
+            lottery_ticket(*pair, 1)
 
 
 @given(size=st.integers(0, 300), percent=st.integers(0, 100))

@@ -168,3 +168,19 @@ def test_nothing_that_is_passed_in_is_changed():
 def test_a_bad_setting_is_named(how, k, error, message):
     with pytest.raises(error, match=message):
         pruned(k, **how)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"model": None}, "model is None: it must be MLP"),
+        ({"objective": 1}, "objective is 1: it must be a function of the output and the rows"),
+        ({"optimizer": 0.1}, "optimizer is 0.1: it must be SGD or Adam"),
+        ({"how": "cubic"}, "how is 'cubic': it must be Pruning"),
+    ],
+)
+def test_what_cannot_be_pruned_or_trained_is_named(changed, message):
+    model = MLP([np.ones((2, 1))], [np.zeros(1)])
+    valid = {"model": model, "x": np.eye(2), "objective": regression(np.ones((2, 1))), "k": 1, "optimizer": SGD(lr=0.1)}
+    with pytest.raises(TypeError, match=message):
+        prune_gradually(**{**valid, **changed})

@@ -121,6 +121,8 @@ def test_the_spread_is_that_of_a_sample():
         (X, {"batch_size": 0}, ValueError, "batch_size is 0: it must be at least 1"),
         (X, {"bits": 1}, ValueError, "bits is 1"),
         (X, {"seed": -1}, ValueError, "seed is -1"),
+        (X, {"scales": 1.0}, TypeError, "scales is 1.0: it must be a list of scales, one a layer"),
+        (X, {"optimizer": "sgd"}, TypeError, "optimizer is 'sgd': it must be SGD or Adam"),
         (X, {"scales": [1.0, 1.0]}, ValueError, "there are 2 scales: the model has 1 weight matrices"),
         (X, {"optimizer": SGD(lr=1e200)}, ValueError, "the loss is (inf|nan): training has diverged"),
         ([["a"]], {}, TypeError, "x has dtype"),

@@ -92,6 +92,7 @@ def distillation_objective(
     >>> distillation_objective(knowledge, loss="kl", temperature=2)(np.zeros((1, 2)), np.array([0]))[1].round(4)
     array([[-0.4621,  0.4621]])
     """
+    arguments.instance(knowledge, "knowledge", Knowledge)
     weight = arguments.real_number(label_weight, "label_weight", 0.0, 1.0)
     T = arguments.real_number(temperature, "temperature", 0.0, exclusive=True)
     by_outputs = LOSSES[arguments.choice(loss, "loss", LOSSES)](knowledge, T)
@@ -208,14 +209,19 @@ def hinted_start(
     >>> hinted_start(np.eye(2), knowledge, hidden=(4,), optimizer=SGD(lr=0.1), epochs=1).sizes
     (2, 4, 3)
     """
-    inputs = arguments.float_array(x, "x")
-    if not hidden:
+    inputs, widths = arguments.float_array(x, "x"), arguments.widths(hidden, "hidden")
+    if inputs.ndim != 2 or not inputs.shape[1]:
+        raise ValueError(f"x has shape {inputs.shape}: it must be (n, inputs), one example a row")
+    if not widths:
         raise ValueError("hidden is empty: a hint needs a hidden layer that takes it")
+    arguments.instance(knowledge, "knowledge", Knowledge)
+    if not knowledge.features:
+        raise ValueError("knowledge has no features: a hint is taken from a hidden layer of the teacher")
     layer = arguments.integer(layer, "layer", 0, len(knowledge.features) - 1)
     features = knowledge.features[layer].astype(np.float64)
     spread = float(features.std())
     objective = regression(features / spread if spread > 0 else features)
-    with_regressor = initialize((inputs.shape[1], *hidden, features.shape[1]), seed=seed)
+    with_regressor = initialize((inputs.shape[1], *widths, features.shape[1]), seed=seed)
     learned = train(with_regressor, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed).model
-    fresh = initialize((inputs.shape[1], *hidden, knowledge.outputs.shape[1]), seed=seed)
+    fresh = initialize((inputs.shape[1], *widths, knowledge.outputs.shape[1]), seed=seed)
     return MLP((*learned.weights[:-1], fresh.weights[-1]), (*learned.biases[:-1], fresh.biases[-1]), fresh.activation)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy.typing as npt
 
 from refcompress import arguments
+from refcompress.arguments import Array
 from refcompress.distillation.knowledge import Knowledge
 from refcompress.distillation.objectives import distillation_objective
 from refcompress.mlp.network import MLP, initialize
@@ -51,13 +52,22 @@ def train_teacher(
     ValueError
         For data that does not fit together, or a loss that stops being finite.
     """
-    inputs = arguments.float_array(x, "x")
+    inputs, objective = _examples(x), classification(labels)
     classes = arguments.integer_array(labels, "labels")
-    sizes = (inputs.shape[1], *hidden, int(classes.max()) + 1)
+    if not classes.size:
+        raise ValueError("labels is empty: a teacher learns from examples")
+    if (many := classes >= arguments.MOST_ELEMENTS).any():
+        arguments.refuse_element("labels", classes, many, "no network has as many classes")
+    sizes = (inputs.shape[1], *arguments.widths(hidden, "hidden"), int(classes.max()) + 1)
     model = initialize(sizes, seed=seed)
-    return train(
-        model, inputs, classification(classes), optimizer=optimizer, epochs=epochs, seed=seed, progress=progress
-    )
+    return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)
+
+
+def _examples(x: npt.ArrayLike) -> Array:
+    inputs = arguments.float_array(x, "x")
+    if inputs.ndim != 2 or not inputs.shape[1]:
+        raise ValueError(f"x has shape {inputs.shape}: it must be (n, inputs), one example a row")
+    return inputs
 
 
 def train_student(
@@ -106,12 +116,13 @@ def train_student(
     ----------
     Ba and Caruana, "Do Deep Nets Really Need to be Deep?", section 2, 2014: mse on the logits.
     """
-    inputs = arguments.float_array(x, "x")
+    inputs = _examples(x)
+    arguments.instance(knowledge, "knowledge", Knowledge)
     if len(inputs) != len(knowledge.outputs):
         raise ValueError(
             f"x has {len(inputs)} rows, the knowledge {len(knowledge.outputs)}: they must be the same inputs"
         )
-    sizes = (inputs.shape[1], *hidden, knowledge.outputs.shape[1])
+    sizes = (inputs.shape[1], *arguments.widths(hidden, "hidden"), knowledge.outputs.shape[1])
     model = initialize(sizes, seed=seed) if start is None else start
     objective = distillation_objective(knowledge, labels, label_weight, loss=loss, temperature=temperature)
     return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)

@@ -119,7 +119,7 @@ def initialize(
     >>> initialize((64, 128, 10)).parameter_count
     9610
     """
-    widths = [arguments.integer(size, f"sizes[{i}]", 1) for i, size in enumerate(_listed_sizes(sizes))]
+    widths = arguments.widths(sizes, "sizes")
     if len(widths) < 2:
         raise ValueError(f"sizes is {tuple(widths)}: it must hold the inputs' and the outputs' width")
     arguments.choice(activation, "activation", ACTIVATIONS)
@@ -131,10 +131,6 @@ def initialize(
     with np.errstate(under="ignore"):
         weights = tuple(narrow(_random_weights(generator, shape, activation), target) for shape in shapes)
     return MLP(weights, tuple(np.zeros(outputs, target) for _, outputs in shapes), activation)
-
-
-def _listed_sizes(sizes: Any) -> list[Any]:
-    return list(arguments.iterated(sizes, "sizes", "a list of widths"))
 
 
 def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:

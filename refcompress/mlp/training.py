@@ -245,7 +245,8 @@ def train(
     >>> result.model.weights[0].round(6), result.model.biases[0].round(6)
     (array([[2.]]), array([1.]))
     """
-    _check_settings(optimizer, objective, patience, validation, progress)
+    check_training(model, objective, optimizer)
+    _check_settings(patience, validation, progress)
     epochs, batch_size = arguments.integer(epochs, "epochs", 0), arguments.integer(batch_size, "batch_size", 1)
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))
     dtype = common_dtype(*model.weights, *model.biases)
@@ -255,7 +256,8 @@ def train(
         inputs = _inputs(model, x, objective, work)
         kept, held = _split(generator, len(inputs), validation)
         if patience is not None and not len(held):
-            raise ValueError(f"patience is {patience}: validation = {validation} holds out none of {len(inputs)} rows")
+            given = arguments.shown(patience)
+            raise ValueError(f"patience is {given}: validation = {validation} holds out none of {len(inputs)} rows")
         task = _Task(model, inputs, objective, optimizer, mask, kept, held, batch_size)
         p = _flat(model.sizes, work, (*model.weights, *model.biases))
         if mask is not None:
@@ -383,11 +385,15 @@ def _display(epochs: int, shown: bool) -> Iterator[Callable[[float], object]]:
         yield tell
 
 
-def _check_settings(optimizer: Any, objective: Any, patience: Any, validation: Any, progress: Any) -> None:
-    if not isinstance(optimizer, SGD | Adam):
-        raise TypeError(f"optimizer is {optimizer!r}: it must be an SGD or an Adam")
+def check_training(model: Any, objective: Any, optimizer: Any) -> None:
+    """Raise ``TypeError`` for what cannot be trained, be learned, or make a step."""
+    arguments.instance(model, "model", MLP)
+    arguments.instance(optimizer, "optimizer", SGD, Adam)
     if not callable(objective):
-        raise TypeError(f"objective is {objective!r}: it must be a function of the output and the rows")
+        raise TypeError(f"objective is {arguments.shown(objective)}: it must be a function of the output and the rows")
+
+
+def _check_settings(patience: Any, validation: Any, progress: Any) -> None:
     arguments.boolean(progress, "progress")
     arguments.real_number(validation, "validation", 0, 1)
     if patience is not None:
@@ -409,6 +415,7 @@ def _inputs(model: MLP, x: npt.ArrayLike, objective: Objective, dtype: np.dtype[
 
 def _mask(model: MLP, masks: Sequence[npt.ArrayLike]) -> Array:
     """Return one flat mask of the weights' masks; biases stay."""
+    masks = list(arguments.iterated(masks, "masks"))
     if len(masks) != len(model.weights):
         raise ValueError(f"there are {len(masks)} masks and {len(model.weights)} weights: they must be as many")
     whole = _flat(model.sizes, bool)

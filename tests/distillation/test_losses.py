@@ -275,7 +275,10 @@ def test_a_class_past_every_exponential_has_no_gradient_and_no_nan():
     assert distillation_loss(z, z, direction="reverse") == 0
     chosen = {"direction": "reverse", "temperature": 0.5, "reduction": "sum"}
     beside = distillation_gradient([[0.0, 1.0, -largest]], [[1.0, 0.0, -largest]], **chosen)
-    np.testing.assert_array_equal(beside, [[*distillation_gradient([0.0, 1.0], [1.0, 0.0], **chosen), 0.0]])
+    alone = distillation_gradient([0.0, 1.0], [1.0, 0.0], **chosen)
+    np.testing.assert_array_equal(beside, [[*alone, 0.0]])
+    above = distillation_gradient([[0.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [largest, -largest]], **chosen)
+    np.testing.assert_array_equal(above[0], alone)
 
 
 @FEW

@@ -1,5 +1,7 @@
 """What students are trained on: each objective is a formula of the package, row by row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,22 @@ def test_a_hint_brings_the_hidden_layer_nearer_to_the_teacher_s():
         (lambda: relation_objective([1.0]), ValueError, r"features has shape \(1,\)"),
         (lambda: relation_objective([[np.nan]]), ValueError, r"features\[0, 0\] is nan"),
         (lambda: relation_objective([[1.0]], angle=-1), ValueError, "angle is -1: it must be at least 0"),
+        (lambda: distillation_objective([[1.0]]), TypeError, r"knowledge is \[\[1\.0\]\]: it must be Knowledge"),
+        (
+            lambda: hinted_start(np.eye(20), None, hidden=(4,), optimizer=Adam(), epochs=1),
+            TypeError,
+            "knowledge is None: it must be Knowledge",
+        ),
+        (
+            lambda: hinted_start([1.0], KNOWLEDGE, hidden=(4,), optimizer=Adam(), epochs=1),
+            ValueError,
+            r"x has shape \(1,\): it must be \(n, inputs\)",
+        ),
+        (
+            lambda: hinted_start(np.eye(20), replace(KNOWLEDGE, features=()), hidden=(4,), optimizer=Adam(), epochs=1),
+            ValueError,
+            "knowledge has no features: a hint is taken from a hidden layer of the teacher",
+        ),
         (
             lambda: hinted_start(np.eye(20), KNOWLEDGE, hidden=(), optimizer=Adam(), epochs=1),
             ValueError,

@@ -63,6 +63,28 @@ def test_the_objective_mixes_the_two_losses_by_the_weight(weight):
 
 
 @pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: train_teacher([1.0], [0]), ValueError, r"x has shape \(1,\): it must be \(n, inputs\)"),
+        (lambda: train_teacher(np.ones((1, 0)), [0]), ValueError, r"x has shape \(1, 0\): it must be \(n, inputs\)"),
+        (lambda: train_teacher(np.ones((0, 2)), []), ValueError, "labels is empty: a teacher learns from examples"),
+        (
+            lambda: train_teacher([[1.0]], [2**50]),
+            ValueError,
+            r"labels\[0\] is 1125899906842624: no network has as many",
+        ),
+        (lambda: train_teacher([[1.0]], [0], hidden=3), TypeError, "hidden is 3: it must be a list of widths"),
+        (lambda: train_student(X, KNOWLEDGE, hidden=(0,)), ValueError, r"hidden\[0\] is 0: it must be at least 1"),
+        (lambda: train_student(X, "all"), TypeError, "knowledge is 'all': it must be Knowledge"),
+        (lambda: train_student(X, KNOWLEDGE, start=[1]), TypeError, r"model is \[1\]: it must be MLP"),
+    ],
+)
+def test_a_wrong_argument_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: train_student(X[:5], KNOWLEDGE), "x has 5 rows, the knowledge 200: they must be the same inputs"),

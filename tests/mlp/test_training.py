@@ -369,7 +369,7 @@ DEFAULTS = {"model": MODEL, "x": X, "objective": classification(Y), "optimizer":
             r"objective gave a gradient of shape \(1, 2\): the outp",
         ),
         ({"objective": 3}, TypeError, "objective is 3: it must be a function of the output and the rows"),
-        ({"optimizer": "sgd"}, TypeError, "optimizer is 'sgd': it must be an SGD or an Adam"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer is 'sgd': it must be SGD or Adam"),
         ({"epochs": -1}, ValueError, "epochs is -1: it must be at least 0"),
         ({"epochs": 1.0}, TypeError, "epochs is 1.0"),
         ({"batch_size": 0}, ValueError, "batch_size is 0: it must be at least 1"),

@@ -8,6 +8,7 @@ import functools
 from fractions import Fraction
 from importlib import import_module
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 from proof.hostile import floats, integers
@@ -134,11 +135,35 @@ def quantized_model():
     return quantize_model(m, np.array([[0.5, 1.0], [0.25, -1.0]]))
 
 
+def optimizer(r):
+    from refcompress.mlp.optimizers import SGD, Adam
+
+    return r.choice((SGD(lr=0.1), SGD(lr=0.1, momentum=0.9), Adam(lr=0.01)))
+
+
+def trainable(r):
+    m, rows = model_and_x(r)
+    return m, rows, function("mlp.training.regression")(np.zeros((3, m.sizes[-1])))
+
+
+def gradually(r):
+    m, rows, objective = trainable(r)
+    return m, rows, objective, r.randint(0, sum(w.size for w in m.weights))
+
+
+def knowledge(r):
+    m, rows = model_and_x(r)
+    return rows, function("distillation.knowledge.extract_knowledge")(m, rows)
+
+
 def function(place):
     """The function of a dotted name below the package."""
     module, _, name = place.rpartition(".")
     return getattr(import_module(f"refcompress.{module}" if module else "refcompress"), name)
 
+
+SOME_OPTIMIZER = tuple(optimizer(Random(seed)) for seed in range(4))
+TRAINED = {"optimizer": SOME_OPTIMIZER, "epochs": (0, 1, 2), "seed": (0, 1)}
 
 # name -> (valid arguments, settings)
 FUNCTIONS = {
@@ -312,6 +337,41 @@ FUNCTIONS = {
     "neuron_pruning.prune_neurons": (
         lambda r: (model(r), r.choice((0, 0.5, 1))),
         {"side": ("incoming", "outgoing"), "scope": ("tensor", "global"), **TIES},
+    ),
+    "mlp.training.train": (
+        trainable,
+        {
+            **TRAINED,
+            "batch_size": (1, 2),
+            "validation": (0.0, 0.4),
+            "patience": (None, 1),
+            "masks": (None,),
+            "progress": BOOLEANS,
+        },
+    ),
+    "distillation.student.train_teacher": (
+        lambda r: (examples(r, 2), np.array([0])),
+        {**TRAINED, "hidden": ((2,), ())},
+    ),
+    "distillation.student.train_student": (
+        knowledge,
+        {**TRAINED, "hidden": ((2,), ()), "label_weight": (0.0,), "loss": ("mse", "kl"), "temperature": (1, 4.0)},
+    ),
+    "distillation.objectives.distillation_objective": (
+        lambda r: (knowledge(r)[1],),
+        {"label_weight": (0.0,), "loss": ("mse", "kl"), "temperature": (1, 4.0)},
+    ),
+    "distillation.objectives.relation_objective": (lambda r: (examples(r),), {"distance": (1.0, 0), "angle": (2.0, 0)}),
+    "distillation.objectives.hinted_start": (knowledge, {**TRAINED, "hidden": ((2,), (3,)), "layer": (0,)}),
+    "gradual_pruning.prune_gradually": (gradually, {"optimizer": SOME_OPTIMIZER, "how": (None,), "seed": (0, 1)}),
+    "quantization_aware.train_quantization_aware": (
+        trainable,
+        {**TRAINED, "bits": (2, 8), "scales": (None,), "batch_size": (1, 2)},
+    ),
+    "compression.lottery_ticket": (lambda r: (lambda m: (m, m, r.randint(0, 2)))(model(r)), {}),
+    "neuron_pruning.remove_neurons": (
+        lambda r: (lambda m: (m, [np.ones(n, bool) for n in m.sizes[1:-1]]))(model(r)),
+        {},
     ),
     "quantized_model.quantize_model": (model_and_x, {"bits": (4, 8), "p": (None, 2), "activation_bits": (4, 8)}),
     "integer_network.quantize_network": (model_and_x, {"bits": (4, 8), "signed": BOOLEANS}),
