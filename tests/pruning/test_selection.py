@@ -149,6 +149,47 @@ def test_long_lines_follow_the_exact_ranking(line, dtype):
             assert np.array_equal(np.flatnonzero(top_k_mask(x, k, ties=rule)), np.sort(order[:k]))
 
 
+@pytest.mark.parametrize("block", [1, 2, 4, 8])
+def test_lines_of_any_number_are_marked_some_at_a_time(monkeypatch, block):
+    monkeypatch.setattr(selection, "BLOCK", block)
+    x = np.array([[1, -2], [3, 1], [2, 2]] * 5, np.int8)
+    assert top_k_mask(x, 1, axis=1).reshape(-1).tolist() == mask_along(exact(x), x.shape, 1, 1, "lowest_index")
+
+
+N = 100_000
+NARROWED = {
+    "distinct": np.random.default_rng(2).normal(size=N),
+    "a few zeros": np.where(np.arange(N) < 10, 0, np.random.default_rng(3).normal(size=N)),
+    "a few of the largest": np.where(np.arange(N) < 10, 255, np.arange(N) % 250).astype(np.uint8),
+    "two values": np.where(np.arange(N) % 3, 1.0, -2.0),
+}
+
+
+@pytest.mark.parametrize("line", NARROWED)
+def test_a_sample_spares_the_partition_of_all_but_an_eighth_of_a_long_line(monkeypatch, line):
+    x, sizes, kth_largest = NARROWED[line], [], selection._kth_largest
+    monkeypatch.setattr(selection, "_kth_largest", lambda v, k: sizes.append(v.size) or kth_largest(v, k))
+    order = np.argsort(-np.abs(x.astype(np.float64)), kind="stable")
+    edge = N * selection.MARGIN // selection.SAMPLE  # the margin ends with the sample
+    for k in (1, 5, edge, N // 4, N // 2, N - 5, N - 1):
+        assert np.array_equal(np.flatnonzero(top_k_mask(x, k)), np.sort(order[:k]))
+    assert max(sizes, default=0) <= N // 8
+
+
+def test_a_magnitude_is_found_strictly_between_bounds_with_an_eighth_of_the_entries():
+    x = np.array([1, 2, 3, -4, 5, -6, 7, 8, 9, 10, 11, 12, 13, 14, 15, -16], np.int8)
+    found = {k: selection._kth_between(x, k, 3, 6) for k in range(1, 17)}
+    assert {k: v for k, v in found.items() if v is not None} == {12: 5, 13: 4}
+    assert selection._kth_between(x, 13, 2, 6) is None  # three are between: more than an eighth
+
+
+@pytest.mark.parametrize("block", [1, 3, 5])
+def test_a_magnitude_is_the_kth_for_as_many_k_as_it_has_entries(monkeypatch, block):
+    monkeypatch.setattr(selection, "BLOCK", block)
+    x = np.array([2, 1, 3, -2, 4], np.int8)
+    assert [k for k in range(1, 6) if selection._is_kth(x, k, 2)] == [3, 4]
+
+
 @given(x=arrays(), data=st.data())
 def test_exactly_k_are_kept_and_none_smaller_than_what_is_dropped(x, data):
     k = data.draw(counts(x.size), label="k")
@@ -241,6 +282,15 @@ def test_every_pattern_of_a_narrow_dtype_is_ranked_by_its_magnitude(dtype):
     steps = values[order][1:] > values[order][:-1]
     assert np.array_equal(codes[order][1:] > codes[order][:-1], steps)
     assert np.array_equal(codes[order][1:] == codes[order][:-1], ~steps)
+
+
+@settings(max_examples=30)
+@given(x=arrays(), data=st.data())
+def test_what_is_kept_is_kept_bit_for_bit_and_the_rest_is_plus_zero(x, data):
+    mask = data.draw(hnp.arrays(np.bool_, x.shape), label="mask")
+    result = selection.kept(x, mask)
+    assert (result.dtype, result.shape) == (x.dtype, x.shape)
+    assert result.view(word(x.dtype)).tolist() == np.where(mask, x.view(word(x.dtype)), 0).tolist()
 
 
 @pytest.mark.parametrize("dtype", NUMPY_FLOATS + SMALL_FLOAT_DTYPES, ids=lambda dtype: dtype.name)
