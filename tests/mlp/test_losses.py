@@ -429,6 +429,15 @@ def test_logits_of_every_float_are_computed_in_float64_and_rounded_once(dtype):
     assert softmax_cross_entropy(z, [0, 2]) == softmax_cross_entropy(z.astype(np.float64), [0, 2])
 
 
+@pytest.mark.parametrize("low", [-740.0, -800.0, -1.7e308])  # a subnormal exponential, none, and a gap past all floats
+def test_a_caller_who_asks_numpy_to_raise_hears_nothing_of_what_underflows(low):
+    z = [[1.7e308 if low < -1e308 else 0.0, low]]
+    with np.errstate(all="raise"):
+        assert softmax(z)[0, 0] == 1
+        assert softmax_cross_entropy(z, [0]) < 1e-300
+        assert np.abs(softmax_cross_entropy_gradient(z, [0])).max() < 1e-300
+
+
 def test_softmax_is_over_the_last_axis_of_any_shape():
     z = np.array([[[5.0, 1.0]], [[0.0, 0.0]]])
     assert np.array_equal(softmax(z)[1, 0], [0.5, 0.5])
