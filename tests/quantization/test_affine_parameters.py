@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -29,11 +30,20 @@ def test_scale_and_zero_point_agree_with_rational_arithmetic(ends, bits, signed,
 @given(RANGES, WIDTHS, st.booleans(), st.booleans(), st.booleans())
 @example((-5e-324, 1e-44), 8, True, False, False)
 @example((-LARGEST, LARGEST), 8, True, False, False)
+@example((0.0, 1.0), 32, True, False, True)  # float32 has no -2^31 + 1
+@example((-1.0, 0.0), 32, True, False, False)  # nor 2^32 - 1
 def test_float32_arithmetic_rounds_every_step(ends, bits, signed, symmetric, narrow_range):
     settings = {"bits": bits, "signed": signed, "symmetric": symmetric, "narrow_range": narrow_range}
     with np.errstate(all="raise"):  # makes no difference
         scale, zero_point = affine_parameters(*ends, **settings, arithmetic="float32")
     assert (Fraction(float(scale)), int(zero_point)) == oracle.parameters_in_float32(*ends, **settings)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_float32_arithmetic_subtracts_the_ends_before_it_divides(bits):
+    for a, b in itertools.product(range(-9, 1), range(1, 10)):
+        scale, zero_point = affine_parameters(a / 2, b / 2, bits=bits, arithmetic="float32")
+        assert (Fraction(float(scale)), int(zero_point)) == oracle.parameters_in_float32(a / 2, b / 2, bits)
 
 
 @given(RANGES, WIDTHS, st.booleans(), st.booleans(), st.sampled_from(["exact", "float32"]))

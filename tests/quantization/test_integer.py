@@ -38,6 +38,7 @@ def test_codes_at_their_ends_stay_within_the_largest_sum():
 
 
 def test_the_largest_sum_just_below_int32_does_not_wrap():
+    assert np.iinfo(np.int32).max == INT32_MAX
     # 516 * 32767 * 127 = 2,147,287,044 fits, one more input does not
     assert largest_sum(516, 32767, 127, 0, 0) <= INT32_MAX < largest_sum(517, 32767, 127, 0, 0)
     acc = integer_linear(np.full((1, 516), 32767, np.int16), np.full((516, 1), 127, np.int8), np.array([0]), 0)
