@@ -284,8 +284,8 @@ def test_a_class_past_every_exponential_has_no_gradient_and_no_nan():
 @FEW
 @given(
     student=hnp.arrays(np.float64, (2, 3), elements=st.integers(-4, 4).map(float)),
-    teacher=hnp.arrays(np.float64, (2, 3), elements=st.integers(-8, 8).map(lambda v: v * 2.0**1020)),
-    temperature=st.sampled_from([0.75, 3.0]),
+    teacher=hnp.arrays(np.float64, (2, 3), elements=st.sampled_from([-7, -4, 0, 4, 7]).map(lambda v: v * 2.0**1020)),
+    temperature=st.sampled_from([0.25, 0.75, 3.0]),
 )
 def test_beside_a_teacher_past_the_largest_float_all_else_is_nothing(student, teacher, temperature):
     gradient = distillation_gradient(student, teacher, direction="reverse", temperature=temperature, reduction="sum")
