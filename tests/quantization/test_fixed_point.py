@@ -145,7 +145,7 @@ def test_no_error_state_of_numpy_makes_a_difference(dtype):
         assert quantize(x, 100, bits=8).tolist()[1:] == [127] * 3
         assert quantize(x, -1022, bits=8, rounding="ceil").tolist()[-1] == 127
         assert quantize(x, -1070, bits=8, rounding="ceil").tolist() == [1, 1, 1, 127]
-        for p in (-1000, 10, 1200):
+        for p in (-1000, 10, 800, 1200):
             dequantize(np.array([1, 2**31 - 1]), p, dtype=dtype)
             dequantize(np.array([1, 2**31 - 1], np.int32), p, dtype=dtype)
         with pytest.raises(ValueError, match="only finite values"):
