@@ -147,6 +147,13 @@ def test_an_axis_gives_each_channel_its_own_scale_and_gradient(axis):
             assert np.array_equal(passed[channel], expected)
 
 
+def test_long_channels_are_worked_through_side_by_side():
+    x, s = np.arange(-60, 60, dtype=np.float32).reshape(3, 40), np.array([0.125, 0.25, 0.5], np.float32)
+    passed = fake_quantize_gradient(x, s, 0, x, axis=0)
+    for channel in range(3):
+        assert np.array_equal(passed[channel], fake_quantize_gradient(x[channel], s[channel], 0, x[channel]))
+
+
 @pytest.mark.parametrize("mask", ["code", "value"])
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_blocks_share_a_scale(axis, mask):
