@@ -278,6 +278,7 @@ def test_every_pattern_decodes_and_comes_back(name):
     kept = ~np.isnan(values)
     overflow = "ieee" if FORMATS[name].nan else "saturate"
     assert values.dtype == np.float32
+    assert FORMATS[name].negative_zero == (np.signbit(values) & (values == 0)).any()
     assert np.array_equal(encode(values[kept], name, overflow=overflow), patterns[kept])
     assert np.isnan(decode(encode(values[~kept], name), name)).all()
 
