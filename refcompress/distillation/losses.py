@@ -180,10 +180,12 @@ def reverse_gradient(s: Array, t: Array, T: float, factor: float) -> Array:
 
 
 def _of_far_logits(t: Array, p: Array, T: float, factor: float) -> Array:
-    """Return the same with d = (max t - t) / T, divided by a power of two: all else is nothing beside an infinite d."""
+    """Return the same with d = -t / T, divided by a power of two.
+
+    What else there is in a d is nothing beside an infinite one, or a constant, which changes no gradient.
+    """
     (_, up), (m, down) = np.frexp(np.abs(t).max()), np.frexp(T)
-    y = np.ldexp(t.astype(np.float64), -up - 2)
-    d = (y.max(axis=-1, keepdims=True) - y) / m
+    d = -np.ldexp(t.astype(np.float64), -up - 2) / m
     return np.asarray(np.ldexp(factor * p * (d - np.sum(p * d, axis=-1, keepdims=True)), up + 2 - down))
 
 
