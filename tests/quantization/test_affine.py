@@ -141,8 +141,11 @@ def test_saturation_comes_after_the_zero_point():
     assert affine_quantize([2000.0, -2000.0], 1, -5).tolist() == [127, -128]
 
 
-def test_infinities_saturate():
-    assert affine_quantize([np.inf, -np.inf], 1, 133, signed=False).tolist() == [255, 0]
+@pytest.mark.parametrize("zero_point_added", ["after_rounding", "before_rounding"])
+@pytest.mark.parametrize("scaling", ["divide", "exact", "reciprocal"])
+def test_infinities_saturate(scaling, zero_point_added):
+    settings = {"signed": False, "scaling": scaling, "zero_point_added": zero_point_added}
+    assert affine_quantize([np.inf, -np.inf], 1, 133, **settings).tolist() == [255, 0]
 
 
 def test_a_float16_quotient_is_rounded_and_not_cut():
@@ -156,8 +159,16 @@ def test_a_subnormal_scale_divides():
 
 
 def test_a_subnormal_scale_has_no_reciprocal():
-    with pytest.raises(ValueError, match=r"scale is 9.999.*e-41: its reciprocal is infinite in float32"):
-        affine_quantize(np.zeros(1, np.float32), np.float32(1e-40), 0, scaling="reciprocal")
+    s = np.array([1, 1e-40], np.float32)
+    with pytest.raises(ValueError, match=r"^scale\[1\] is 9.999.*e-41: its reciprocal is infinite in float32"):
+        affine_quantize(np.zeros(2, np.float32), s, 0, scaling="reciprocal", axis=0)
+
+
+@pytest.mark.parametrize("scaling", ["divide", "exact", "reciprocal"])
+def test_quotients_and_reciprocals_may_underflow(scaling):
+    x = np.array([1e-38, 3e38], np.float32)
+    with np.errstate(all="raise"):  # makes no difference
+        assert affine_quantize(x, np.float32(3e38), 0, scaling=scaling).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
@@ -250,6 +261,12 @@ def test_the_smallest_type_holds_the_codes():
             r"x\[0, 1\] is inf: an infinity cannot be wrapped",
         ),
         (([1e300], 1e-300, 0), {"overflow": "wrap"}, ValueError, r"x\[0\] is 1e\+300: x / scale is infinite"),
+        (
+            (np.array([65504], np.float16), 1.0, 65535),
+            {"bits": 17, "overflow": "wrap", "zero_point_added": "before_rounding"},
+            ValueError,
+            r"x\[0\] is 65504.0: x / scale is infinite",
+        ),
         (([1.0], 0.0, 0), {}, ValueError, r"scale is 0.0: it must be positive and finite in float64"),
         (([1.0], -1.0, 0), {}, ValueError, r"scale is -1.0: it must be positive"),
         (([1.0], [1.0, np.inf], 0), {"axis": 0}, ValueError, r"scale has shape \(2,\): it must have shape \(1,\)"),
