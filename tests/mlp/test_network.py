@@ -379,6 +379,27 @@ def test_every_output_has_a_bias_gradient_of_its_own():
     assert dbiases[0].tolist() == [0.4, 0.6, -1.0]
 
 
+def test_gradients_are_written_where_they_are_wanted():
+    weights, biases, x = [np.array([[1.0, 2.0]]), np.ones((2, 1))], [np.zeros(2), np.zeros(1)], np.array([[3.0]])
+    output, cache = forward(weights, biases, x, "relu")
+    wanted = [np.empty_like(w) for w in weights], [np.empty_like(b) for b in biases]
+    written = backward(output, cache, weights, "relu", wanted)
+    # d_output is 9, the inputs of the last layer 3 and 6, and both of its weights 1
+    assert [[g.tolist() for g in kind] for kind in wanted] == [[[[27.0, 27.0]], [[27.0], [54.0]]], [[9.0, 9.0], [9.0]]]
+    assert all(g is to for kind in (0, 1) for g, to in zip(written[kind], wanted[kind], strict=True))
+
+
+def test_what_the_forward_pass_keeps_is_not_exchanged():
+    _, cache = forward([np.ones((1, 1))], [np.ones(1)], np.ones((1, 1)), "relu")
+    with pytest.raises(AttributeError):
+        cache.sums = []
+
+
+def test_a_layer_without_a_bias_stops_the_forward_pass():
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        forward([np.ones((1, 1))] * 2, [np.ones(1)], np.ones((1, 1)), "relu")
+
+
 def test_no_examples_have_no_output_and_a_sum_of_zero():
     weights, biases = [np.ones((3, 2)), np.ones((2, 4))], [np.ones(2), np.ones(4)]
     assert mlp_forward(weights, biases, np.zeros((0, 3))).shape == (0, 4)
@@ -420,6 +441,13 @@ def test_the_result_has_the_common_dtype(dtypes, common):
     assert mlp_forward([w], [b], x).dtype.name == common
     gradients = mlp_gradients([w], [b], x, np.zeros((1, 3), dtypes[0]))
     assert {g.dtype.name for kind in gradients for g in kind} == {common}
+
+
+@pytest.mark.parametrize("wide", range(4))
+def test_one_wide_array_makes_all_gradients_wide(wide):
+    places = ((2, 3), 3, (1, 2), (1, 3))
+    w, b, x, target = (np.ones(shape, "f8" if i == wide else "f4") for i, shape in enumerate(places))
+    assert {g.dtype.name for kind in mlp_gradients([w], [b], x, target) for g in kind} == {"float64"}
 
 
 def test_floats_beside_fractions_are_taken_exactly():
@@ -466,6 +494,16 @@ def test_a_sum_past_the_largest_float_is_infinite():
     assert mlp_forward([[[1e200]]], [[0.0]], [[1e200]]).tolist() == [[np.inf]]
 
 
+@pytest.mark.parametrize("x", [[1e200, 1e200], [1e200, -1e200], [1e-200, 1e-200]])
+def test_a_caller_who_asks_numpy_to_raise_hears_nothing_of_sums_that_no_float_holds(x):
+    size = abs(x[0])
+    weights, biases, x = [np.full((2, 2), size), np.full((2, 1), size)], [np.zeros(2), np.zeros(1)], [x]
+    with np.errstate(all="raise"):
+        assert mlp_forward(weights, biases, x).shape == (1, 1)
+        assert hidden_features(MLP(weights, biases), x)[0].shape == (1, 2)
+        assert mlp_gradients(weights, biases, x, [[size]])[1][0].shape == (2,)
+
+
 W2 = [np.ones((3, 5)), np.ones((4, 3))]
 
 
@@ -478,7 +516,7 @@ W2 = [np.ones((3, 5)), np.ones((4, 3))]
             [[1, 1, 1]],
             {},
             ValueError,
-            r"weights\[1\] has shape \(4, 3\): the layer before",
+            r"weights\[1\] has shape \(4, 3\): the layer before has 5 outputs",
         ),
         (
             W2[:1],
@@ -516,7 +554,7 @@ W2 = [np.ones((3, 5)), np.ones((4, 3))]
         ),
         (W2[:1], [np.ones(5)], [[1, 1]], {}, ValueError, r"x has shape \(1, 2\): weights\[0\] has 3 inputs"),
         (W2[:1], [np.ones(5)], [[1, np.nan, 1]], {}, ValueError, r"x\[0, 1\] is nan: only finite values can be comput"),
-        (W2[:1], [[1, 1, 1, np.inf, 1]], [[1, 1, 1]], {}, ValueError, r"biases\[0\]\[3\] is inf: only finite values"),
+        (W2[:1], [[1, 1, 1, np.inf, 1]], [[1, 1, 1]], {}, ValueError, r"biases\[0\]\[3\] is inf: .* computed with$"),
         (W2[:1], [np.ones(5)], [[1, 1, 1]], {"activation": "gelu"}, ValueError, "activation is 'gelu': it must be one"),
         (W2[:1], [np.ones(5)], [["a"] * 3], {}, TypeError, "x has dtype <U1"),
         (None, [np.ones(5)], [[1, 1, 1]], {}, TypeError, "weights is None: it must be a list of arrays, one a layer"),
@@ -563,13 +601,21 @@ def test_a_model_says_its_sizes_and_counts_its_parameters():
 def test_a_model_cannot_be_changed_from_outside_or_inside():
     w, b = np.ones((2, 2), np.float32), np.ones(2, np.float32)
     model = MLP([w], [b])
-    w[0, 0] = 7
+    w[0, 0] = b[0] = 7
     assert model.weights[0].tolist() == [[1, 1], [1, 1]]
+    assert model.biases[0].tolist() == [1, 1]
     assert model.weights[0].dtype == np.float32
-    with pytest.raises(ValueError, match="read-only"):
-        model.weights[0][0, 0] = 7
+    for array in (*model.weights, *model.biases):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 7
     with pytest.raises(AttributeError):
         model.activation = "tanh"
+
+
+def test_a_model_is_equal_to_itself_alone():
+    first, again = initialize((2, 1)), initialize((2, 1))
+    assert first in {first: "its arrays are not compared"}
+    assert first != again
 
 
 @pytest.mark.parametrize(
@@ -580,9 +626,11 @@ def test_a_model_cannot_be_changed_from_outside_or_inside():
             ValueError,
             r"weights\[1\] has shape \(2, 1\)",
         ),
-        (([[[np.inf]]], [[0.0]]), ValueError, r"weights\[0\]\[0, 0\] is inf"),
+        (([[[np.inf]]], [[0.0]]), ValueError, r"weights\[0\]\[0, 0\] is inf: only finite values can be computed with$"),
         (([[[1.0]]], [[0.0]], "softplus"), ValueError, "activation is 'softplus': it must be one of relu, tanh"),
         (([["a"]], [[0.0]]), TypeError, r"weights\[0\] has dtype <U1"),
+        (([np.array([[Fraction(1)]])], [[0.0]], "tanh"), TypeError, "activation is 'tanh': of fractions it must be"),
+        (([[[1.0]]], [np.array([Fraction(0)])], "tanh"), TypeError, "activation is 'tanh': of fractions it must be"),
     ],
 )
 def test_a_model_is_checked_when_it_is_made(arguments, error, message):
@@ -608,10 +656,22 @@ def test_hidden_features_of_fractions_and_narrow_floats_keep_their_dtype():
     assert hidden_features(initialize((2, 1)), np.ones((1, 2))) == []
 
 
+@pytest.mark.parametrize("wide", range(3))
+def test_hidden_features_have_the_common_dtype(wide):
+    w, b, x = (np.ones(shape, "f8" if i == wide else "f4") for i, shape in enumerate(((2, 2), 2, (1, 2))))
+    assert [h.dtype for h in hidden_features(MLP([w, w], [b, b]), x)] == [np.float64]
+
+
+def test_hidden_features_of_what_is_no_model_are_refused():
+    with pytest.raises(TypeError, match=r"^model is 'relu': it must be MLP$"):
+        hidden_features("relu", [[1.0]])
+
+
 def test_the_same_seed_gives_the_same_model():
     first, again, other = initialize((4, 3, 2), seed=5), initialize((4, 3, 2), seed=5), initialize((4, 3, 2), seed=6)
     assert [w.tobytes() for w in first.weights] == [w.tobytes() for w in again.weights]
     assert [w.tobytes() for w in first.weights] != [w.tobytes() for w in other.weights]
+    assert np.array_equal(initialize((4, 3)).weights, initialize((4, 3), seed=0).weights)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -620,6 +680,7 @@ def test_initial_weights_have_the_spread_of_their_rule(name):
     variance = 2 / 400 if name == "relu" else 6 / 700 / 3
     # the variance of a sample variance is below 2 variance^2 / count; six standard deviations
     assert abs(model.weights[0].var() / variance - 1) < 6 * (2 / 120_000) ** 0.5
+    assert abs(model.weights[0].mean()) < 6 * (variance / 120_000) ** 0.5
     assert name == "relu" or np.abs(model.weights[0]).max() <= (6 / 700) ** 0.5
     assert not model.biases[0].any()
 
@@ -633,11 +694,19 @@ def test_initial_weights_are_rounded_to_the_dtype(dtype):
             assert_rounded(a, b, 0, np.dtype(dtype).name)
 
 
+def test_weights_may_be_too_small_for_their_dtype():
+    with np.errstate(all="raise"):
+        (w,) = initialize((100, 100), dtype=np.float16).weights
+    assert np.abs(w).min() < np.finfo(np.float16).tiny
+
+
 @pytest.mark.parametrize(
     ("sizes", "settings", "error", "message"),
     [
         ((3,), {}, ValueError, r"sizes is \(3,\): it must hold the inputs' and the outputs' width"),
         ((3, 0), {}, ValueError, r"sizes\[1\] is 0: it must be at least 1"),
+        (3, {}, TypeError, "^sizes is 3: it must be a list of widths$"),
+        ((2**40, 2**41), {}, ValueError, rf"^sizes is \({2**40}, {2**41}\): no array has more than"),
         ((3, 2.0), {}, TypeError, r"sizes\[1\] is 2.0"),
         ((3, 2), {"seed": -1}, ValueError, "seed is -1: it must be at least 0"),
         ((3, 2), {"activation": "elu"}, ValueError, "activation is 'elu'"),
