@@ -33,6 +33,7 @@ def integer_and_float(draw):
 @example(("int64", -(2**63), -(2.0**63)))
 @example(("int8", 0, float("nan")))
 @example(("int8", 0, -0.0))
+@example(("int8", 127, 127.0))
 def test_an_integer_and_a_float_are_compared_exactly(given_pair):
     dtype, whole, number = given_pair
     one, other = np.array([whole], dtype), np.array([number])
@@ -76,6 +77,19 @@ def test_booleans_may_come_as_zeros_and_ones(flags, dtype):
 def test_a_longer_float_is_not_rounded_before_it_is_compared():
     longer = np.array([1], np.longdouble) + np.finfo(np.longdouble).eps
     assert equal(np.array([1.0]), longer).tolist() == [np.finfo(np.longdouble).eps == np.finfo(np.float64).eps * 2]
+    whole = np.array([2**63 - 1], np.longdouble)
+    assert equal(np.array([2**63 - 1]), whole).tolist() == [int(whole[0]) == 2**63 - 1]
+
+
+def test_a_short_infinity_is_not_the_least_integer():
+    assert equal(np.array([-(2**63)]), np.array([-np.inf], np.float16)).tolist() == [False]
+
+
+def test_signalling_nans_are_compared_in_silence():
+    signalling = np.array([0x7F80_0001], np.uint32).view(np.float32)
+    with np.errstate(all="raise"):
+        assert equal(signalling, signalling).tolist() == [True]
+        assert equal(np.array([1]), signalling).tolist() == [False]
 
 
 @given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.integers(0, 100))
@@ -95,6 +109,8 @@ def test_within_a_bound_means_an_error_of_at_most_it(expected, actual, bound):
         (np.inf, 1e308, 1e308, False),
         (1.0, np.nan, np.inf, True),
         (0.0, -0.0, 0.0, True),
+        (0.0, -0.0, -0.0, False),
+        (-0.0, -0.0, -0.0, True),
         (0.0, 5e-324, 0.0, False),
         (1.0, 1.0, np.nan, False),
     ],
@@ -106,6 +122,14 @@ def test_a_bound_at_the_edges(expected, actual, bound, agrees):
 def test_the_worst_error_is_a_fraction_of_the_bound():
     assert compare(np.array([1.0, 2.0]), np.array([1.5, 2.25]), np.array([1.0, 1.0])).worst == 0.5
     assert compare(np.array([1.0]), np.array([np.nan]), np.array([1.0])).worst == np.inf
+    assert compare(np.array([1.0]), np.array([1.0]), np.array([2.0])).worst == 0.0
+    assert compare(np.array([1.0]), np.array([np.nan]), np.array([np.inf])).worst == 0.0
+    assert compare(np.zeros(0), np.zeros(0), np.zeros(0)).worst == 0.0
+
+
+def test_every_part_has_a_bound_or_none_has():
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        compare(PAIR, PAIR, [1.0])
 
 
 THREE = np.array([1, 2, 3])
@@ -121,6 +145,9 @@ PAIR = (THREE, np.array([0.5]))
         (THREE, [1, NoArray("a Foo"), 3], "returns a list that holds a Foo: it must be an array"),
         (THREE, (1, None, 3), "returns a tuple that holds None: it must be an array"),
         (THREE, [[1], [2, 3]], "returns a ragged list: it must be an array"),
+        (np.ones((1, 2)), [[1, None]], "returns a list that holds None: it must be an array"),
+        (THREE, [[1], [2], [3]], r"returns shape (3, 1): it must be (3,)"),
+        (THREE, [], r"returns shape (0,): it must be (3,)"),
         (THREE, np.array([1, 2]), r"returns shape (2,): it must be (3,)"),
         (THREE, THREE.reshape(3, 1), r"returns shape (3, 1): it must be (3,)"),
         (THREE, 5, r"returns shape (): it must be (3,)"),
@@ -136,12 +163,25 @@ PAIR = (THREE, np.array([0.5]))
     ],
 )
 def test_what_cannot_be_compared_is_said_in_plain_words(expected, actual, problem):
-    assert compare(expected, actual) == Comparison(problem)
+    comparison = compare(expected, actual)
+    assert (comparison.problem, comparison.wrong, comparison.worst) == (problem, (), 0.0)
+    assert not comparison.agrees
+
+
+def test_comparisons_and_what_is_no_array_are_values():
+    assert {Comparison("a"), NoArray("a")} == {NoArray("a"), Comparison("a")}
 
 
 def test_a_dtype_counts_where_it_is_asked_for():
     assert compare(THREE, THREE.astype(np.int8)).agrees
     assert compare(THREE, THREE.astype(np.int8), check_dtype=True).problem == "returns dtype int8: it must be int64"
+    nested = compare(PAIR, [THREE.astype(np.int8), PAIR[1]], check_dtype=True)
+    assert nested.problem == "returns dtype int8 in out[0]: it must be int64"
+
+
+def test_floats_that_numpy_does_not_have_are_real_numbers():
+    one = np.ones(2, ml_dtypes.bfloat16)
+    assert compare(one, one).agrees
 
 
 def test_each_part_of_an_answer_is_flagged():
@@ -180,5 +220,5 @@ def test_what_is_no_list_is_left_as_it_is(answer):
 
 
 def test_values_are_named_by_what_they_are():
-    named = [describe(v) for v in (None, NoArray("a ring"), np.zeros((2, 0)), {}, 3, OSError())]
-    assert named == ["None", "a ring", "an array of shape (2, 0)", "a dict", "an int", "an OSError"]
+    named = [describe(v) for v in (None, NoArray("a ring"), np.zeros((2, 0)), {}, 3, OSError(), type("Xyz", (), {})())]
+    assert named == ["None", "a ring", "an array of shape (2, 0)", "a dict", "an int", "an OSError", "a Xyz"]
