@@ -99,6 +99,24 @@ def test_codes_and_scales_of_every_width_are_rounded_once(name, scale, code):
         assert [None if np.isinf(v) else Fraction(v) for v in got] == expected, z
 
 
+@pytest.mark.parametrize("code", ["int8", "int32"])
+@given(q=st.integers(3, 127), tie=st.integers(2**23, 2**24 - 1), up=st.integers(-1, 1))
+def test_a_product_beside_a_tie_of_float32_is_not_rounded_twice(code, q, tie, up):
+    s = np.float64((2 * tie + 1) / q)  # q s is within an ulp of float64 of the middle between two floats
+    s = np.nextafter(s, np.inf * up) if up else s
+    got = affine_dequantize(np.array([q], code), s, 0, dtype="float32")
+    assert Fraction(float(got[0])) == oracle.dequantized(q, float(s), 0, "float32")
+    assert times_scale(np.array([q]), np.array([s]), np.dtype(np.float32)).tobytes() == got.tobytes()
+
+
+@pytest.mark.parametrize("n", [2**24, 2**24 + 1, 2**25 + 2, 2**32 - 1])
+def test_an_integer_that_float32_does_not_hold_is_multiplied_exactly(n):
+    s = np.float32(1 + 2**-23)
+    got = times_scale(np.array([n, -n]), np.array([s, s]), np.dtype(np.float32))
+    expected = oracle.dequantized(n, float(s), 0, "float32")
+    assert [Fraction(v) for v in got.tolist()] == [expected, -expected]
+
+
 def test_a_python_scale_is_taken_in_the_dtype_asked_for_and_another_as_it_is():
     q = np.arange(-100, 100)
     expected = [oracle.dequantized(n, float(np.float32(0.1)), 0) for n in q.tolist()]
