@@ -108,6 +108,7 @@ def _grouped(x: npt.ArrayLike, n: int, m: int, axis: int, ties: str) -> tuple[Ar
     array = arguments.real_array(x, "x")
     arguments.not_nan(array, "x", "ranked")
     m = arguments.integer(m, "m", 1)
+    arguments.room((m,), "m")  # of an empty axis, any m is a divisor
     if array.ndim == 0:
         raise ValueError("x is 0-d: groups need an axis along which they lie")
     axis = arguments.axis_number(axis, "axis", array.ndim)

@@ -13,6 +13,7 @@ def blocks_of(x: Array, name: str, axis: int, size: int) -> tuple[Array, int]:
     An array of shape (3, 64, 5) gives, along axis 1, blocks of 32 in the shape (3, 5, 2, 32).
     """
     axis = arguments.axis_number(axis, "axis", x.ndim)
+    arguments.room((size,), "block_size")  # of an empty axis, any size is a divisor
     length = x.shape[axis]
     if length % size:
         raise ValueError(f"{name} has {length} entries along axis {axis}: {size} must divide that")

@@ -100,3 +100,9 @@ def test_empty_arrays_stay_empty():
 def test_bad_input_is_refused(x, settings, error, text):
     with pytest.raises(error, match=text):
         n_m_sparsify(x, **settings)
+
+
+@pytest.mark.parametrize("function", [n_m_mask, n_m_sparsify])
+def test_a_group_that_no_memory_holds_is_refused_of_an_empty_axis_too(function):
+    with pytest.raises(ValueError, match=r"^m is \(1000000000000000000,\): no array has more than"):
+        function(np.zeros((2, 0)), n=1, m=10**18)

@@ -85,3 +85,13 @@ def test_a_float64_past_float32_has_the_largest_scale():
 def test_a_bad_call_says_what_is_wrong(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_block_that_no_memory_holds_is_refused_of_an_empty_axis_too():
+    nothing = np.zeros((2, 0))
+    for call in (
+        lambda: nf4_quantize(nothing, block_size=2**62),
+        lambda: nf4_dequantize(nothing.astype(np.uint8), nothing, block_size=2**62),
+    ):
+        with pytest.raises(ValueError, match=r"^block_size is \(4611686018427387904,\): no array has more than"):
+            call()
