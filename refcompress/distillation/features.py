@@ -162,7 +162,9 @@ def rkd_distance_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 2)
-    with np.errstate(under="ignore"):
+    with np.errstate(
+        over="ignore", under="ignore", invalid="ignore"
+    ):  # the last of the gradient, which is not asked for
         return float(distance_relation(s, t)[0])
 
 
@@ -259,7 +261,9 @@ def rkd_angle_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 3)
-    with np.errstate(under="ignore"):
+    with np.errstate(
+        over="ignore", under="ignore", invalid="ignore"
+    ):  # the last of the gradient, which is not asked for
         return float(angle_relation(s, t)[0])
 
 
@@ -280,7 +284,8 @@ def rkd_angle_gradient(student: npt.ArrayLike, teacher: npt.ArrayLike) -> Array:
     numpy.ndarray
         The shape of the student, in its dtype (float64 for integers): in float64, rounded once. In float64 the entry
         (i, k) has an error of at most gamma_(14 d + 5 c + 2 n + 69) sum_j (B_ijk + B_jik), where nothing underflows:
-        see the notes.
+        see the notes. Of examples nearer to each other than 2^-1022 of the largest number it may be infinite, and NaN
+        where two such terms meet.
 
     Raises
     ------
@@ -395,7 +400,7 @@ def _gradient(
 ) -> Array:
     """Return the gradient by the student as it was given: dL/d(2^e s) = 2^-e dL/ds."""
     dtype = arguments.float_array(student, "student").dtype
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return narrow(np.ldexp(relation(s[0], t[0])[1], -s[1]), dtype)
 
 

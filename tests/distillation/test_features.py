@@ -370,3 +370,10 @@ def test_relations_and_their_gradients_take_any_scale_that_a_float_has(scale):
         assert loss(s * scale, t / scale) == loss(s, t)
         with np.errstate(over="ignore"):
             np.testing.assert_array_equal(gradient(s * scale, t), gradient(s, t) / scale)
+
+
+@pytest.mark.parametrize("loss", [rkd_distance_loss, rkd_angle_loss])
+def test_examples_that_all_but_coincide_give_a_loss_without_a_warning(loss):
+    features = [[1.0, 0.0], [0.0, 2.0**-1070], [0.0, 0.0], [1.0, 1.0]]
+    with np.errstate(all="raise"):
+        assert 0 <= loss(features, features[::-1]) < 1
