@@ -162,9 +162,7 @@ def rkd_distance_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 2)
-    with np.errstate(
-        over="ignore", under="ignore", invalid="ignore"
-    ):  # the last of the gradient, which is not asked for
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # of the gradient, which is not asked for
         return float(distance_relation(s, t)[0])
 
 
@@ -261,9 +259,7 @@ def rkd_angle_loss(student: npt.ArrayLike, teacher: npt.ArrayLike) -> float:
     0.0
     """
     (s, _), (t, _) = _related(student, teacher, 3)
-    with np.errstate(
-        over="ignore", under="ignore", invalid="ignore"
-    ):  # the last of the gradient, which is not asked for
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # of the gradient, which is not asked for
         return float(angle_relation(s, t)[0])
 
 

@@ -209,9 +209,7 @@ def hinted_start(
     >>> hinted_start(np.eye(2), knowledge, hidden=(4,), optimizer=SGD(lr=0.1), epochs=1).sizes
     (2, 4, 3)
     """
-    inputs, widths = arguments.float_array(x, "x"), arguments.widths(hidden, "hidden")
-    if inputs.ndim != 2 or not inputs.shape[1]:
-        raise ValueError(f"x has shape {inputs.shape}: it must be (n, inputs), one example a row")
+    inputs, widths = examples(x), arguments.widths(hidden, "hidden")
     if not widths:
         raise ValueError("hidden is empty: a hint needs a hidden layer that takes it")
     arguments.instance(knowledge, "knowledge", Knowledge)
@@ -225,3 +223,11 @@ def hinted_start(
     learned = train(with_regressor, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed).model
     fresh = initialize((inputs.shape[1], *widths, knowledge.outputs.shape[1]), seed=seed)
     return MLP((*learned.weights[:-1], fresh.weights[-1]), (*learned.biases[:-1], fresh.biases[-1]), fresh.activation)
+
+
+def examples(x: npt.ArrayLike) -> Array:
+    """Return inputs to learn from, checked to be (n, inputs), one example a row."""
+    inputs = arguments.float_array(x, "x")
+    if inputs.ndim != 2 or not inputs.shape[1]:
+        raise ValueError(f"x has shape {inputs.shape}: it must be (n, inputs), one example a row")
+    return inputs

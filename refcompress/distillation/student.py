@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import numpy.typing as npt
 
 from refcompress import arguments
-from refcompress.arguments import Array
 from refcompress.distillation.knowledge import Knowledge
-from refcompress.distillation.objectives import distillation_objective
+from refcompress.distillation.objectives import distillation_objective, examples
 from refcompress.mlp.network import MLP, initialize
 from refcompress.mlp.optimizers import SGD, Adam
 from refcompress.mlp.training import TrainingResult, classification, train
@@ -52,7 +51,7 @@ def train_teacher(
     ValueError
         For data that does not fit together, or a loss that stops being finite.
     """
-    inputs, objective = _examples(x), classification(labels)
+    inputs, objective = examples(x), classification(labels)
     classes = arguments.integer_array(labels, "labels")
     if not classes.size:
         raise ValueError("labels is empty: a teacher learns from examples")
@@ -61,13 +60,6 @@ def train_teacher(
     sizes = (inputs.shape[1], *arguments.widths(hidden, "hidden"), int(classes.max()) + 1)
     model = initialize(sizes, seed=seed)
     return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)
-
-
-def _examples(x: npt.ArrayLike) -> Array:
-    inputs = arguments.float_array(x, "x")
-    if inputs.ndim != 2 or not inputs.shape[1]:
-        raise ValueError(f"x has shape {inputs.shape}: it must be (n, inputs), one example a row")
-    return inputs
 
 
 def train_student(
@@ -116,7 +108,7 @@ def train_student(
     ----------
     Ba and Caruana, "Do Deep Nets Really Need to be Deep?", section 2, 2014: mse on the logits.
     """
-    inputs = _examples(x)
+    inputs = examples(x)
     arguments.instance(knowledge, "knowledge", Knowledge)
     if len(inputs) != len(knowledge.outputs):
         raise ValueError(

@@ -83,9 +83,8 @@ def edge_in(value, edge):
         return [edge_in(value[0], edge), *value[1:]]
     if not (isinstance(value, np.ndarray) and value.size and np.can_cast(value.dtype, np.float64)):
         return value
-    return np.resize(np.array(EDGE_ARRAYS[edge][1], f"u{EDGE_ARRAYS[edge][0].itemsize}"), value.shape).view(
-        EDGE_ARRAYS[edge][0]
-    )
+    dtype, words = EDGE_ARRAYS[edge]
+    return np.resize(np.array(words, f"u{dtype.itemsize}"), value.shape).view(dtype)
 
 
 # what is hard -> dtype, bit patterns

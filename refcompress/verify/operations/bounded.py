@@ -105,6 +105,16 @@ def cast_error(exact: Answer, args: Arguments, settings: Settings) -> Any:
         return each(lambda a, b: np.nan_to_num(np.abs(a - b.astype(np.float64))), right, in_dtype(right, settings))
 
 
+def bound_of(exact: Answer, bound_in: BoundIn) -> Answer:
+    """Return the bound about the answers that a function gives in float64: the largest errors of honest ones."""
+
+    def bound(args: Arguments, settings: Settings) -> Any:
+        own = beside_reference(bound_in(args, settings["dtype"], settings), settings["dtype"])
+        return each(np.add, own, cast_error(exact, args, settings)) if settings["check_dtype"] else own
+
+    return bound
+
+
 def relative_bound(answer: Answer, terms: int = 32) -> Answer:
     """Return what rounding can move a fault's answer by that is a sum of numbers of one sign: terms * u of it."""
     return lambda args, settings: each(

@@ -10,7 +10,7 @@ from refcompress.distillation.error_bounds import distillation_gradient_bound, d
 from refcompress.distillation.losses import distillation_gradient, distillation_loss
 from refcompress.mlp.error_bounds import precision_of
 from refcompress.verify.operation import Arguments, Settings
-from refcompress.verify.operations.bounded import Answer, beside_reference, cast_error, in_dtype, wide
+from refcompress.verify.operations.bounded import Answer, beside_reference, bound_of, in_dtype, wide
 
 RULES = ("temperature", "scaled", "reduction", "direction")
 
@@ -66,17 +66,7 @@ def gradient_bound_in(args: Arguments, dtype: str, settings: Settings) -> Array:
     return distillation_gradient_bound(*wide(args), **_possible(args, settings), precision=precision_of(dtype))
 
 
-def gradient_bound_of(exact: Answer) -> Answer:
-    """Return the bound about the gradients that a function gives in float64: the largest errors of honest ones."""
-
-    def bound(args: Arguments, settings: Settings) -> Any:
-        own = beside_reference(gradient_bound_in(args, settings["dtype"], settings), settings["dtype"])
-        return own + cast_error(exact, args, settings) if settings["check_dtype"] else own
-
-    return bound
-
-
-gradient_bound = gradient_bound_of(exact_gradient)
+gradient_bound = bound_of(exact_gradient, gradient_bound_in)
 
 
 def factor(shape: tuple[int, ...], settings: Settings) -> float:

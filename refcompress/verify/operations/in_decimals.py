@@ -18,10 +18,10 @@ from refcompress.mlp.layers import identity, linear, relu
 from refcompress.mlp.losses import divisor, squared_error_gradient
 from refcompress.mlp.network import Cache, backward
 from refcompress.verify.operation import Arguments, Operation, Settings
-from refcompress.verify.operations.bounded import Answer, each, in_dtype
+from refcompress.verify.operations.bounded import Answer, bound_of, each, in_dtype
 from refcompress.verify.operations.distillation import DISTILLATION_GRADIENT, DISTILLATION_LOSS
-from refcompress.verify.operations.distillation_answers import gradient_bound_of
-from refcompress.verify.operations.network import MLP_FORWARD, MLP_GRADIENTS, gradients_bound_of, output_bound_of
+from refcompress.verify.operations.distillation_answers import gradient_bound_in
+from refcompress.verify.operations.network import MLP_FORWARD, MLP_GRADIENTS, gradients_bound_in, output_bound_in
 
 CONTEXT = Context(prec=50, Emin=-999_999, Emax=999_999, traps=[])
 
@@ -136,9 +136,11 @@ def _answered(exact: Answer) -> Answer:
 IN_DECIMALS: dict[str, Operation] = {
     op.name: op
     for op in (
-        replace(MLP_FORWARD, answer=_answered(exact_output), bound=output_bound_of(exact_output)),
-        replace(MLP_GRADIENTS, answer=_answered(exact_gradients), bound=gradients_bound_of(exact_gradients)),
+        replace(MLP_FORWARD, answer=_answered(exact_output), bound=bound_of(exact_output, output_bound_in)),
+        replace(MLP_GRADIENTS, answer=_answered(exact_gradients), bound=bound_of(exact_gradients, gradients_bound_in)),
         replace(DISTILLATION_LOSS, answer=exact_loss),
-        replace(DISTILLATION_GRADIENT, answer=_answered(exact_gradient), bound=gradient_bound_of(exact_gradient)),
+        replace(
+            DISTILLATION_GRADIENT, answer=_answered(exact_gradient), bound=bound_of(exact_gradient, gradient_bound_in)
+        ),
     )
 }

@@ -12,7 +12,7 @@ from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.bounded import (
     Answer,
     beside_reference,
-    cast_error,
+    bound_of,
     in_dtype,
     low_precision_faults,
     relative_bound,
@@ -66,10 +66,7 @@ def _gradient_bound_in(args: Arguments, dtype: str, settings: Settings) -> Array
     return mse_gradient_bound(*wide(args), reduction=_possible(args, settings), precision=precision_of(dtype))
 
 
-def gradient_bound(args: Arguments, settings: Settings) -> Any:
-    """Return the largest errors of an honest gradient."""
-    bound = beside_reference(_gradient_bound_in(args, settings["dtype"], settings), settings["dtype"])
-    return bound + cast_error(exact_gradient, args, settings) if settings["check_dtype"] else bound
+gradient_bound = bound_of(exact_gradient, _gradient_bound_in)
 
 
 def count(shape: tuple[int, ...], settings: Settings) -> int:

@@ -12,8 +12,7 @@ from refcompress.mlp.network import mlp_forward, mlp_gradients
 from refcompress.verify.inputs import networks
 from refcompress.verify.operation import Arguments, Input, Law, Operation, Region, Setting, Settings
 from refcompress.verify.operations.bounded import (
-    beside_reference,
-    cast_error,
+    bound_of,
     each,
     in_dtype,
     low_precision_faults,
@@ -55,7 +54,8 @@ def _output(args: Arguments, settings: Settings) -> Any:
     return in_dtype(_exact_output(args, settings), settings)
 
 
-def _output_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
+def output_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
+    """Return the largest errors of honest outputs that are computed in a dtype."""
     return mlp_forward_bound(*wide(args), activation=settings["activation"], precision=precision_of(dtype))
 
 
@@ -72,34 +72,15 @@ def _rival_gradients(args: Arguments, settings: Settings) -> Any:
     return _exact_gradients(args, settings if len(args[2]) else {**settings, "reduction": "sum"})
 
 
-def _gradients_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
+def gradients_bound_in(args: Arguments, dtype: str, settings: Settings) -> Any:
+    """Return the largest errors of honest gradients that are computed in a dtype."""
     return mlp_gradients_bound(
         *wide(args), activation=settings["activation"], reduction=settings["reduction"], precision=precision_of(dtype)
     )
 
 
-def _bound_of(
-    exact: Callable[[Arguments, Settings], Any], bound_in: Callable[[Arguments, str, Settings], Any]
-) -> Callable[[Arguments, Settings], Any]:
-    def bound(args: Arguments, settings: Settings) -> Any:
-        own = beside_reference(bound_in(args, settings["dtype"], settings), settings["dtype"])
-        return each(np.add, own, cast_error(exact, args, settings)) if settings["check_dtype"] else own
-
-    return bound
-
-
-def output_bound_of(exact: Callable[[Arguments, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
-    """Return the bound about the outputs that a function gives in float64."""
-    return _bound_of(exact, _output_bound_in)
-
-
-def gradients_bound_of(exact: Callable[[Arguments, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
-    """Return the bound about the gradients that a function gives in float64."""
-    return _bound_of(exact, _gradients_bound_in)
-
-
-_output_bound = output_bound_of(_exact_output)
-_gradients_bound = gradients_bound_of(_exact_gradients)
+_output_bound = bound_of(_exact_output, output_bound_in)
+_gradients_bound = bound_of(_exact_gradients, gradients_bound_in)
 
 
 def _search_forward(settings: Settings) -> "SearchStrategy[Arguments]":
@@ -317,7 +298,7 @@ MLP_FORWARD = Operation(
         ),
         Law("nothing_in", "an input of 0 through layers without biases gives 0", _nothing_in),
     ),
-    faults=(*FORWARD_FAULTS, *low_precision_faults(_exact_output, _output_bound_in)),
+    faults=(*FORWARD_FAULTS, *low_precision_faults(_exact_output, output_bound_in)),
     regions=FORMS,
     bound=_output_bound,
     typical=({}, {"activation": "tanh", "dtype": "float64"}, {"activation": "identity"}),
@@ -353,7 +334,7 @@ MLP_GRADIENTS = Operation(
             _outer_product,
         ),
     ),
-    faults=(*GRADIENT_FAULTS, *low_precision_faults(_exact_gradients, _gradients_bound_in)),
+    faults=(*GRADIENT_FAULTS, *low_precision_faults(_exact_gradients, gradients_bound_in)),
     regions=(*REGIONS, *FORMS),
     bound=_gradients_bound,
     typical=GRADIENTS_TYPICAL,
