@@ -108,6 +108,7 @@ def child(pipe, name, path, text, tests, order):
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # some of what is installed takes seconds to import
+    sys.dont_write_bytecode = False  # the modules that were not changed are compiled once, not for every change
     import pytest
 
     sys.meta_path.insert(0, Changed(name, path, text))
