@@ -1,5 +1,6 @@
 """How fast quantize is, against a copy and against the one-line way: ``python tests/benchmarks/quantize.py``."""
 
+import os
 import subprocess
 import sys
 import timeit
@@ -41,8 +42,10 @@ def overhead():
 
 
 def import_ratio(rounds=15):
-    def run(module):
-        subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def run(module):  # compiled once, as an installed package is
+        subprocess.run([sys.executable, "-c", f"import {module}"], check=True, env=kept)
 
     seconds = interleaved({name: lambda name=name: run(name) for name in ("numpy", "refcompress", "sys")}, rounds)
     bare = seconds["sys"]  # the interpreter's own start is not the import's
