@@ -5,16 +5,19 @@
 
 The changes are those of mutmut 3, and two more: each ``if`` taken always, and never. A process that has imported what
 the tests need, and nothing of the package, forks for each change; the child imports the changed module from memory, so
-no file is written, and runs the tests that mirror the module, those first that have noticed the most so far. What no
-test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were noticed
-are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes on where
-it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing.
+no file is written, and runs the tests that mirror the module, those first that notice the most in the least time.
+Before that, a process that has imported the module forks and exchanges the code of its functions: sooner done.
+
+What no test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were
+noticed are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes
+on where it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing.
 
 The exit status is 0 if every change is noticed or explained, 1 if not, and 2 if the tests fail on the module as it is.
 """
 
 import argparse
 import collections
+import contextlib
 import difflib
 import hashlib
 import importlib.abc
@@ -30,6 +33,7 @@ import tomllib
 from pathlib import Path
 
 from changes import changes
+from swap import exchange, functions_of
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".mutation"
@@ -93,7 +97,7 @@ class Watch:
         settings.load_profile("mutation")
 
     def pytest_collection_modifyitems(self, items):
-        items.sort(key=lambda item: self.order.get(item.nodeid, (0, 0)))
+        items.sort(key=lambda item: self.order.get(item.nodeid, 0))
 
     def pytest_runtest_logreport(self, report):
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
@@ -101,40 +105,39 @@ class Watch:
             self.failed = report.nodeid
 
 
-def child(pipe, name, path, text, tests, order):
+def alone():
+    """Prepare a forked process: a group of its own, little memory, no output, and no plugins, which take seconds."""
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # some of what is installed takes seconds to import
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.dont_write_bytecode = False  # the modules that were not changed are compiled once, not for every change
+
+
+def session(name, path, text, tests, *plugins):
+    """Run the tests on a module with that text."""
     import pytest
 
     sys.meta_path.insert(0, Changed(name, path, text))
+    without = [word for plugin in ("cacheprovider", "xdist", "cov") for word in ("-p", f"no:{plugin}")]
+    return int(pytest.main(["-x", "-q", "--no-header", "--tb=no", "--assert=plain", *without, *tests], list(plugins)))
+
+
+def imported_anew(pipe, name, path, text, tests, order):
+    """Import the module with that text and run its tests; what a process for ``within`` does."""
+    alone()
     watch = Watch(order)
-    options = [
-        "-x",
-        "-q",
-        "--no-header",
-        "--tb=no",
-        "--assert=plain",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cov",
-    ]
-    status = pytest.main([*options, *tests], plugins=[watch])
-    pipe.send((int(status), watch.failed or "(cannot be imported)", watch.seconds))
+    status = session(name, path, text, tests, watch)
+    pipe.send((status, watch.failed or "(cannot be imported)", watch.seconds))
 
 
-def attempt(name, path, text, tests, order, timeout):
-    """Return how the tests end with that text (0: all pass), which test failed, and the seconds of each."""
+def within(target, args, timeout):
+    """Return what a forked process sends: how its tests end (0: all pass), which failed, and the seconds of each."""
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=child, args=(sender, name, path, text, tests, order))
+    process = fork.Process(target=target, args=(sender, *args))
     process.start()
     sender.close()
     ended = receiver.poll(timeout)
@@ -146,6 +149,53 @@ def attempt(name, path, text, tests, order, timeout):
         os.killpg(process.pid, signal.SIGKILL)
     process.join()
     return result
+
+
+class Server:
+    """A process that has imported a module and collected its tests, and tries changes in forks of itself."""
+
+    def __init__(self, name, path, source, tests):
+        self.name, self.path, self.source = name, path, source
+        self.here, self.there = multiprocessing.get_context("fork").Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=self.serve, args=(tests,))
+        self.process.start()
+        self.there.close()
+
+    def serve(self, tests):
+        alone()
+        self.here.close()
+        session(self.name, self.path, self.source, tests, Watch({}), self)
+
+    def pytest_runtestloop(self, session):
+        """In place of running the tests that were collected: wait for changes."""
+        functions = functions_of(self.name)
+        while (asked := self.there.recv()) is not None:
+            text, order, timeout = asked
+            self.there.send(within(self.exchanged, (session, functions, text, order), timeout))
+        return True
+
+    def exchanged(self, pipe, session, functions, text, order):
+        os.setpgid(0, 0)
+        if not exchange(functions, str(self.path), self.source, text):
+            pipe.send((0, "", {}))
+            return
+        from _pytest.main import pytest_runtestloop
+
+        watch = Watch(order)
+        session.config.pluginmanager.register(watch)
+        watch.pytest_collection_modifyitems(session.items)
+        with contextlib.suppress(session.Failed):
+            pytest_runtestloop(session)
+        pipe.send((int(session.testsfailed > 0), watch.failed, watch.seconds))
+
+    def attempt(self, text, order, timeout):
+        """Return how the tests end; 0, too, if the change is not one that can be seen so."""
+        self.here.send((text, order, timeout))
+        return self.here.recv()
+
+    def stop(self):
+        self.here.send(None)
+        self.process.join()
 
 
 def tests_of(module):
@@ -200,22 +250,24 @@ def try_all(module, again, progress):
     groups, seconds = tests_of(module), {}
     start = time.monotonic()
     for tests in groups:
-        status, failed, took = attempt(name, path, source, tests, {}, 600)
+        status, failed, took = within(imported_anew, (name, path, source, tests, {}), 600)
         if status:
             print(f"the tests of {module} fail as it is: {failed}", file=sys.stderr)
             sys.exit(2)
         seconds |= took
     timeout = 10 + 4 * (time.monotonic() - start)
     wins, survivors = collections.Counter(noticed.values()), []
+    server = Server(name, path, source, groups[0])
     with kept.open("w") as file:
         for change, by in noticed.items():
             print(json.dumps({"module": mark, "change": change, "by": by}), file=file)
         for number, change in enumerate(found, 1):
             if change.digest in noticed or reason(change):
                 continue
-            order = {test: (-wins[test], took) for test, took in seconds.items()}
-            for tests in groups:
-                status, by, _ = attempt(name, path, change.text, tests, order, timeout)
+            order = {test: took / (1 + wins[test]) for test, took in seconds.items()}
+            status, by, _ = server.attempt(change.text, order, timeout)
+            for tests in groups if not status else ():
+                status, by, _ = within(imported_anew, (name, path, change.text, tests, order), timeout)
                 if status:
                     break
             if status:
@@ -226,6 +278,7 @@ def try_all(module, again, progress):
                 print(diff(module, source, change), flush=True)
             if progress and number % 10 == 0:
                 print(f"\r{module}: {number} of {len(found)}", end="", file=sys.stderr, flush=True)
+    server.stop()
     if progress:
         print("\r", end="", file=sys.stderr)
     equivalent = sum(reason(change) is not None for change in found)
