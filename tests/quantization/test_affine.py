@@ -91,12 +91,13 @@ def test_dequantized_codes_are_rounded_once(q, z, dtype, significand, exponent):
 def test_codes_and_scales_of_every_width_are_rounded_once(name, scale, code):
     ends = np.iinfo(code)
     q = np.array([ends.min, ends.min + 1, 3, ends.max - 1, ends.max], code)
-    s = np.float64(0.1).astype(DTYPES[scale])
-    for z in (-(2**31), -(2**24), -(2**23), -127, 0, 5, 2**23 + 1, 2**24 - 1, 2**24 + 3, 2**32 - 1):
+    scales = [*np.array([0.1, 3.0]).astype(DTYPES[scale]), ml_dtypes.finfo(DTYPES[scale]).max]
+    zero_points = (-(2**31), -(2**24), -(2**23), -127, 0, 5, 2**23 + 1, 2**24 - 1, 2**24 + 3, 2**32 - 1)
+    for s, z in itertools.product(scales, zero_points):
         with np.errstate(all="raise"):  # makes no difference
             got = affine_dequantize(q, s, z, dtype=name).astype(float).tolist()
         expected = [oracle.dequantized(n, float(s), z, name) for n in q.tolist()]
-        assert [None if np.isinf(v) else Fraction(v) for v in got] == expected, z
+        assert [None if np.isinf(v) else Fraction(v) for v in got] == expected, (s, z)
 
 
 @pytest.mark.parametrize("code", ["int8", "int32"])
@@ -210,7 +211,9 @@ def test_pieces_join_at_every_size(shape):
     for axis in range(len(shape)):
         s = np.linspace(0.5, 2, shape[axis], dtype=np.float32)
         spread = s.reshape([-1 if d == axis else 1 for d in range(len(shape))])
-        assert np.array_equal(affine_quantize(x, s, 0, axis=axis), np.rint(x / spread).clip(-128, 127))
+        codes = affine_quantize(x, s, 0, axis=axis)
+        assert np.array_equal(codes, np.rint(x / spread).clip(-128, 127))
+        assert np.array_equal(affine_dequantize(codes, s, 0, axis=axis), codes * spread)
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
