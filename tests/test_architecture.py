@@ -1,6 +1,7 @@
 """The laws of the house: who imports whom, names that mirror, no comparison whose answer is dropped."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,20 @@ def test_importing_the_package_loads_numpy_and_the_formulas_only():
 def test_every_module_has_its_tests_at_the_same_path(path):
     place = path.relative_to(PACKAGE)
     assert (ROOT / "tests" / place.parent / f"test_{place.name}").exists()
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.name != "__main__.py"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_data_is_frozen(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    own = [thing for thing in vars(importlib.import_module(name)).values() if getattr(thing, "__module__", "") == name]
+    changing = {thing.__name__ for thing in own if hasattr(thing, "__dataclass_params__") and not is_frozen(thing)}
+    assert changing == ({"_BrokenError"} if path.stem == "external" else set())
+
+
+def is_frozen(data):
+    return data.__dataclass_params__.frozen is True
 
 
 def dropped(tree):

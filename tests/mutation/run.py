@@ -52,6 +52,7 @@ WARM = (
 # of the floats nor a caller who asks NumPy to raise for every underflow makes a difference.
 FORMULAS = ("quantization", "pruning", "mlp", "distillation")
 EDGES = "tests/proof/test_fuzz.py::test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number"
+FROZEN = "tests/test_architecture.py::test_data_is_frozen"
 ALSO = {
     "refcompress/quantization/integer.py": ["tests/quantization/test_affine.py"],
     "refcompress/quantization/blocks.py": ["tests/quantization/test_microscaling.py"],
@@ -203,6 +204,7 @@ def tests_of(module):
     inner = Path(module).relative_to("refcompress")
     mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
     own = [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
+    own.append(f"{FROZEN}[{module}]")
     return [own, [EDGES]] if inner.parts[0] in FORMULAS else [own]
 
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,19 @@ def test_a_plan_holds_the_settings_with_the_dtype_that_is_swept():
 def test_where_integers_are_swept_the_dtype_of_the_settings_is_that_of_the_result():
     sweep = planned(DEQUANTIZE, "int16", {"p": 4}, {"dtype": "bfloat16"})
     assert (sweep.dtype, sweep.settings["dtype"]) == ("int16", "bfloat16")
+
+
+def test_a_plan_holds_the_arrays_that_the_candidate_is_given():
+    assert planned(QUANTIZE, "float16", {"p": 4}, {}).arrays == "numpy"
+    assert planned(QUANTIZE, "float16", {"p": 4}, {}, "torch").arrays == "torch"
+    with pytest.raises(ValueError, match=r"^arrays is 'lists': it must be one of"):
+        planned(QUANTIZE, "float16", {"p": 4}, {}, "lists")
+
+
+def test_an_operation_of_the_callers_own_is_planned_as_it_is():
+    own = replace(QUANTIZE, cases=())
+    assert planned(own, "float16", {"p": 4}, {}).operation is own
+    assert elementwise(own) is own
 
 
 def test_blocks_cover_all_places():
@@ -52,6 +66,20 @@ def test_what_cannot_be_swept_is_said_in_a_line(call, message):
         planned(QUANTIZE, *call)
 
 
+@pytest.mark.parametrize(("seconds", "millions"), [(1, "1"), (2**-20, "1,099,512")])
+def test_the_years_are_those_of_the_best_of_three_calls(monkeypatch, seconds, millions):
+    clock = iter([0, 4, 10, 10 + seconds, 20, 22])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    years = 2**44 * seconds / 31_557_600  # 2^20 inputs a call, and 365.25 days a year
+    with pytest.raises(ValueError, match=f"at {millions} million a second, .* would take {years:,.0f} years;"):
+        planned(QUANTIZE, "float64", {"p": 4}, {})
+
+
+def test_an_operation_of_one_input_has_none_to_fix():
+    with pytest.raises(ValueError, match=r"^p is no input to fix: cast_float8 needs none$"):
+        planned(OPERATIONS["cast_float8"], "float16", {"p": 4}, {})
+
+
 def test_integers_of_64_bits_are_refused_with_the_time_that_they_would_take():
     with pytest.raises(ValueError, match=r"^2\^64 int64 inputs at .* vectors write dequantize --level 3`$"):
         planned(DEQUANTIZE, "int64", {"p": 4}, {})
@@ -63,11 +91,12 @@ def test_an_operation_that_mixes_elements_is_refused_with_those_that_do_not():
 
 
 INTEGER, NUMBER = Input("p", "integer", "fraction bits"), Input("scale", "floats", "the scale")
+INTEGERS = Input("zero_point", "integers", "the code of 0")
 
 
 @pytest.mark.parametrize(
     ("declared", "text", "value"),
-    [(INTEGER, "-3", -3), (NUMBER, "0.1", 0.1), (NUMBER, "0x1.8p-3", 0.1875), (NUMBER, "2", 2.0)],
+    [(INTEGER, "-3", -3), (INTEGERS, "7", 7), (NUMBER, "0.1", 0.1), (NUMBER, "0x1.8p-3", 0.1875), (NUMBER, "2", 2.0)],
 )
 def test_the_value_of_an_input_is_read_from_a_word(declared, text, value):
     assert read_input(declared, text) == value
