@@ -257,13 +257,11 @@ def _same(was: Any, now: Any) -> bool:
 def _shares_memory(value: Any, given: Sequence[Any]) -> bool:
     if isinstance(value, tuple | list):
         return any(_shares_memory(item, given) for item in value)
-    if isinstance(given, tuple | list) and isinstance(value, np.ndarray):
-        return any(
-            _shares_memory(value, item) if isinstance(item, list) else np.may_share_memory(value, item)
-            for item in given
-            if isinstance(item, list | np.ndarray)
-        )
-    return False
+    return isinstance(value, np.ndarray) and any(
+        _shares_memory(value, item) if isinstance(item, list) else np.may_share_memory(value, item)
+        for item in given
+        if isinstance(item, list | np.ndarray)
+    )
 
 
 def load(spec: str, names: Sequence[str], arrays: str = "numpy") -> Candidate:

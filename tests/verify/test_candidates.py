@@ -1,3 +1,5 @@
+import array
+import contextlib
 import functools
 import sys
 import warnings
@@ -5,7 +7,17 @@ import warnings
 import numpy as np
 import pytest
 
-from refcompress.verify.candidates import CandidateError, described, from_callable, load, raised, steady
+from refcompress.verify import candidates
+from refcompress.verify.candidates import (
+    Answer,
+    Candidate,
+    CandidateError,
+    described,
+    from_callable,
+    load,
+    raised,
+    steady,
+)
 
 X = np.array([1.5, -2.0, 3.0], np.float32)
 
@@ -22,6 +34,46 @@ def test_an_answer_is_what_the_function_returned():
     answer = call(twice)
     assert answer.value.tolist() == [3, -4, 6]
     assert (answer.problem, answer.changed, answer.overwrote, answer.remarks) == (None, (), None, ())
+
+
+def test_nothing_came_of_a_call_but_what_is_said():
+    assert Answer() == Answer(None, None, (), None, (), False, False, (), None, ())
+    assert Candidate("name", twice) == Candidate("name", twice, "", None, None, None)
+
+
+def test_a_candidate_that_is_sent_calls_ahead_is_given_them_all():
+    calls = [((X,), "plain"), ((X + 1,), "plain")]
+    one_by_one = from_callable(twice, ["x"])
+    assert [answer.value.tolist() for answer in one_by_one.answers(calls)] == [[3, -4, 6], [5, -2, 8]]
+    ahead = Candidate("name", twice, ahead=lambda given: iter([Answer(list(given))]))
+    assert [answer.value for answer in ahead.answers(calls)] == [calls]
+
+
+def test_the_function_that_is_called_can_be_had():
+    assert from_callable(twice, ["x"]).function is twice
+
+
+def test_a_framework_makes_the_arrays_and_reads_the_answer(monkeypatch):
+    asked = []
+
+    def read(returned, arrays):
+        asked.append(arrays)
+        return np.array(returned), "is of another framework"
+
+    @contextlib.contextmanager
+    def watch(arrays, given):
+        asked.append(arrays)
+        yield
+
+    monkeypatch.setitem(candidates.FRAMEWORKS, "array", lambda value: array.array("f", value))
+    monkeypatch.setattr(candidates, "from_framework", read)
+    monkeypatch.setattr(candidates, "during_call", watch)
+    candidate = from_callable(lambda x: x * 2, ["x"], "array")
+    for _ in range(2):  # the second reads again what the first had returned
+        answer = candidate.call((X,), "plain")
+    assert answer.value.tolist() == [*X.tolist()] * 2
+    assert answer.remarks == ("is of another framework",)
+    assert asked == ["array"] * 5
 
 
 def test_inputs_may_be_taken_by_name():
@@ -97,6 +149,27 @@ def test_what_it_prints_is_caught_and_quoted_from_the_beginning(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("pieces", "quoted"),
+    [
+        (["x" * 50, "y" * 100], "x" * 50 + "y" * 30),
+        (["x" * 79, "\xe9\xe9"], "x" * 79),  # the first of two bytes alone is no letter
+        (["\ud800", "\xe9"], "?\xe9"),  # half a letter of UTF-16 cannot be written
+    ],
+)
+def test_80_bytes_of_what_it_prints_are_kept(pieces, quoted):
+    def prints(x):
+        sys.stdout.writelines(pieces)
+        assert sys.stdout.encoding == "utf-8"
+        return x + 1
+
+    assert call(prints).remarks == (f"prints to standard output: {quoted!r}",)
+
+
+def test_a_write_of_bytes_tells_how_many_as_to_any_stream():
+    assert call(lambda x: sys.stdout.buffer.write(b"more")).value == 4
+
+
 def test_warnings_are_caught_and_told_once_each():
     def warns(x):
         for _ in range(3):
@@ -165,6 +238,22 @@ def test_writing_into_a_list_that_was_returned_before_is_seen_too():
     assert candidate.call((X,), "plain").overwrote[0] is X
 
 
+@pytest.mark.parametrize("numbers", [[1.0, float("nan")], (2, np.zeros(2)), 5.0, float("nan")])
+def test_what_still_holds_what_was_returned_was_not_written_into(numbers):
+    candidate = from_callable(lambda x: numbers, ["x"])
+    answers = [candidate.call((X,), "plain") for _ in range(2)]
+    assert [(answer.overwrote, answer.remarks) for answer in answers] == [(None, ())] * 2
+
+
+@pytest.mark.parametrize("after", [[2.0], [1], [float("nan")], [], [[1.0]]])
+def test_another_number_in_a_list_that_was_returned_is_seen(after):
+    kept = [1.0]
+    candidate = from_callable(lambda x: kept, ["x"])
+    candidate.call((X,), "plain")
+    kept[:] = after
+    assert candidate.call((X,), "plain").overwrote[0] is X
+
+
 def test_a_list_within_itself_is_no_array():
     ring = []
     ring.append(ring)
@@ -207,6 +296,12 @@ class Callable:
         return x
 
 
+def named():
+    function = Callable()
+    function.__name__ = "mine"
+    return function
+
+
 @pytest.mark.parametrize(
     ("function", "name"),
     [
@@ -215,11 +310,13 @@ class Callable:
         (local_function(), "inner in test_candidates.py, line "),
         (functools.partial(np.linalg.norm, ord=1), "a partial of numpy.linalg.norm"),
         (Callable(), "a Callable object"),
-        (Callable().method, "Callable.method"),
+        (Callable().method, f"{Callable.__module__}.Callable.method"),
+        (named(), f"{Callable.__module__}.mine"),
+        ((2.0).__mul__, "float.__mul__"),
     ],
 )
 def test_a_name_holds_no_address(function, name):
-    assert name in described(function)
+    assert described(function).startswith(name)
     assert "0x" not in described(function)
     assert from_callable(function, ["x"]).name == described(function)
 
@@ -231,6 +328,15 @@ def test_the_lines_of_a_snippet_import_what_can_be_imported():
     assert static == f"from {module} import Callable\ncandidate = Callable.static"
     assert from_callable(Callable().method, ["x"]).imports.startswith("# candidate is ")
     assert from_callable(lambda x: x, ["x"]).imports.startswith("# candidate is the lambda in")
+
+
+def test_a_function_of_the_script_itself_needs_no_import(monkeypatch):
+    def own(x):
+        return x
+
+    own.__module__, own.__qualname__ = "__main__", "own"
+    monkeypatch.setattr(sys.modules["__main__"], "own", own, raising=False)
+    assert from_callable(own, ["x"]).imports == "candidate = own"
 
 
 @pytest.mark.parametrize(
@@ -281,6 +387,7 @@ number = 5
         ("cand-e.py", "cand-e.py:Kind.twice", ["import runpy", "run_path('cand-e.py')[\"Kind\"].twice"]),
         ("json.py", "json.py:twice", ["import runpy", "run_path('json.py')[\"twice\"]"]),
         ("pkg/cand_f.py", "pkg.cand_f:twice", ["from pkg.cand_f import twice as candidate"]),
+        ("a:b/cand_g.py", "a:b/cand_g.py:twice", ["sys.path.insert(0, 'a:b')", "from cand_g import twice as"]),
     ],
 )
 def test_a_candidate_is_named_by_module_or_by_file(folder, file, spec, lines):
@@ -295,7 +402,40 @@ def test_a_candidate_is_named_by_module_or_by_file(folder, file, spec, lines):
     assert space["candidate"](X).tolist() == [3, -4, 6]
 
 
+def test_a_file_of_the_current_folder_is_imported_by_its_name_alone(folder):
+    (folder / "cand_h.py").write_text(CODE)
+    candidate = load("cand_h.py:twice", ["x"])
+    assert candidate.imports == "from cand_h import twice as candidate"
+    assert candidate.function.__module__ == "cand_h"
+    assert sys.modules["cand_h"].twice is candidate.function
+
+
+def test_a_file_with_the_name_of_a_module_in_use_does_not_take_its_place(folder):
+    (folder / "json.py").write_text(CODE)
+    before = sys.modules["json"]
+    assert load("json.py:twice", ["x"]).call((X,), "plain").value.tolist() == [3, -4, 6]
+    assert sys.modules["json"] is before
+
+
+def test_the_current_folder_comes_before_all_others_and_once(folder):
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "cand_i.py").write_text("def twice(x): return 3 * x")
+    (folder / "cand_i.py").write_text(CODE)
+    sys.path.insert(0, str(folder / "elsewhere"))
+    for _ in range(2):
+        assert load("cand_i:twice", ["x"]).call((X,), "plain").value.tolist() == [3, -4, 6]
+    assert sys.path.count(str(folder)) == 1
+
+
+def test_a_framework_that_is_not_there_is_told_of_a_candidate_by_name(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (folder / "cand_j.py").write_text(CODE)
+    with pytest.raises(CandidateError, match="torch"):
+        load("cand_j:twice", ["x"], "torch")
+
+
 def test_a_file_may_import_what_lies_beside_it(folder):
+    (folder / "cand_helper.py").write_text("two = 3")
     (folder / "near").mkdir()
     (folder / "near" / "cand_helper.py").write_text("two = 2")
     (folder / "near" / "cand_user.py").write_text("from cand_helper import two\ndef f(x):\n    return two * x")
@@ -311,6 +451,7 @@ def test_a_file_may_import_what_lies_beside_it(folder):
         (CODE, "no_such.py:f", "there is no file no_such.py"),
         (CODE, "cand_bad:f", "cand_bad has no f"),
         (CODE, "cand_bad.py:Kind.f", "Kind has no f"),
+        (CODE, "cand_bad:number.f", "^5 has no f$"),
         (CODE, "cand_bad:number", "candidate is an int: it must be callable"),
         ("def f(): pass", "cand_bad:f", r"cand_bad.f takes \(\): it must take \(x\)"),
         ("import no_such_thing", "cand_bad:f", "cannot be imported: it raises ModuleNotFoundError: No module named"),
