@@ -1,7 +1,10 @@
 import dataclasses
 import functools
+import itertools
 import json
 import shlex
+import sys
+import types
 
 import ml_dtypes
 import numpy as np
@@ -51,6 +54,96 @@ def off_by_one(x):
 def test_a_wrong_integer_is_reproduced():
     report = fails(lambda x: right(CODES)(x) + 1, CODES)
     assert passes(report, right(CODES))
+
+
+def test_the_lines_are_the_fewest_that_do():
+    lines = snippet(check(off_by_one, CODES)).splitlines()
+    assert lines == [
+        "import numpy as np",
+        f"from {__name__} import off_by_one as candidate",
+        "",
+        "x = np.array([0.0], np.float32)",
+        "out = candidate(x)",
+        "assert np.asarray(out).tolist() == [0], out",
+    ]
+
+
+def test_lines_that_were_made_before_are_given_as_they_are():
+    report = dataclasses.replace(check(off_by_one, CODES), reproduce="as they are")
+    assert snippet(report) == "as they are"
+
+
+class Tensor:
+    """As much of a tensor of PyTorch, or of an array of JAX, as the lines use."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values.values if isinstance(values, Tensor) else values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+    def tolist(self):
+        return self.values.tolist()
+
+    def double(self):
+        return Tensor(self.values.astype(float))
+
+
+FRAMEWORKS = {
+    "torch": types.SimpleNamespace(from_numpy=Tensor, as_tensor=Tensor),
+    "jax": types.SimpleNamespace(numpy=types.SimpleNamespace(asarray=Tensor)),
+}
+
+
+def reproduced(report, candidate, arrays, monkeypatch):
+    """Run the lines of a report on a candidate that wants the arrays of a framework, which is imitated."""
+    text = snippet(dataclasses.replace(report, arrays=arrays, imports=""))
+    others = {"ml_dtypes", "torch", "jax"} - {arrays}
+    assert f"import {arrays}\n" in text
+    assert not any(f"import {name}" in text for name in others)
+    monkeypatch.setitem(sys.modules, arrays, FRAMEWORKS[arrays])
+
+    def wants(*given):
+        assert all(isinstance(value, Tensor) for value in given)
+        return Tensor(candidate(*(value.values for value in given)))
+
+    exec(compile(text, "snippet", "exec"), {"candidate": wants})
+    return True
+
+
+@pytest.mark.parametrize("arrays", FRAMEWORKS)
+@pytest.mark.parametrize("operation", [CODES, TOTAL, SCALE])
+def test_the_lines_for_a_framework_give_and_read_its_arrays(operation, arrays, monkeypatch):
+    report = check(lambda x: right(operation)(x) + 1, operation)
+    with pytest.raises(AssertionError):
+        reproduced(report, lambda x: right(operation)(x) + 1, arrays, monkeypatch)
+    assert reproduced(report, right(operation), arrays, monkeypatch)
+
+
+@pytest.mark.parametrize("arrays", FRAMEWORKS)
+def test_writing_into_what_a_framework_was_given_before_is_reproduced(arrays, monkeypatch):
+    report = check(make_reusing(), CODES)
+    with pytest.raises(AssertionError):
+        reproduced(report, make_reusing(), arrays, monkeypatch)
+    assert reproduced(report, right(CODES), arrays, monkeypatch)
+
+
+@pytest.mark.parametrize("layout", LAYOUT_CODE)
+@pytest.mark.parametrize("arrays", ["numpy", *FRAMEWORKS])
+def test_the_lines_lay_arrays_out_as_the_framework_can(arrays, layout):
+    report = check(off_by_one, CODES)
+    example = dataclasses.replace(report.counterexample, layout=layout)
+    text = snippet(dataclasses.replace(report, counterexample=example, arrays=arrays))
+    laid_out = arrays == "numpy" or (arrays == "torch" and layout in ("strided", "fortran"))
+    name = LAYOUT_CODE[layout][0]
+    assert (f"\nx = {name}(x)\n" in text, f"def {name}(a):" in text) == (laid_out, laid_out)
+
+
+def test_what_has_no_axes_has_no_layout():
+    report = check(off_by_one, CODES)
+    for value in (np.array(1.0), 3, [np.array(1.0), 3], []):
+        example = dataclasses.replace(report.counterexample, layout="strided", inputs={"x": value})
+        assert "strided" not in snippet(dataclasses.replace(report, counterexample=example))
 
 
 def test_a_candidate_that_can_be_imported_is_imported():
@@ -151,6 +244,7 @@ def test_a_changed_input_is_reproduced():
 
     report = fails(changes, CODES)
     assert report.diagnosis[0].fault == "changes_input"
+    assert "assert str(x.tolist()) == " in snippet(report)
     assert passes(report, right(CODES))
 
 
@@ -177,6 +271,8 @@ def make_reusing():
 
 def test_writing_into_what_was_returned_before_is_reproduced():
     report = check(make_reusing(), CODES)
+    example = dataclasses.replace(report.counterexample, layout="reversed")
+    assert snippet(dataclasses.replace(report, counterexample=example)).count("\nx = from_the_end(x)\n") == 2
     assert report.diagnosis[0].fault == "overwrites"
     with pytest.raises(AssertionError):
         run(report, make_reusing())
@@ -278,9 +374,23 @@ def typed(report, command=("python", "it's $HOME.py", "a\\nb")):
     return [json.loads(word) for word in words[2:bar]], words[bar + 1 :], notes
 
 
+WRONG = check(off_by_one, CODES)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=90))
+def test_a_line_is_broken_where_the_next_number_does_not_fit_in_100_columns(numbers):
+    example = dataclasses.replace(WRONG.counterexample, inputs={"x": np.array(numbers)})
+    text = snippet(dataclasses.replace(WRONG, counterexample=example))
+    lines = text[text.index("x = ") : text.index("\nout = ")].splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    for line, after in itertools.pairwise(lines):
+        assert len(line) + 1 + len(after.strip().split(", ")[0].removesuffix(",")) + 1 > 100
+
+
 def test_for_a_program_the_header_and_the_request_are_piped_into_it():
     sent, command, notes = typed(check(off_by_one, CODES))
     assert command == ["python", "it's $HOME.py", "a\\nb"]
+    assert [line.get("id") for line in sent] == [None, 1]
     assert sent[0] == {"operation": "codes"}
     assert (sent[1]["id"], decode(sent[1]["x"]).tolist()) == (1, [0.0])
     assert notes == ['# it should be: {"dtype": "int64", "shape": [1], "bits": ["0000000000000000"], "values": [0]}']
@@ -326,6 +436,7 @@ def test_the_code_of_a_layout_gives_that_layout(layout, shape):
         ([np.zeros(2)], "jax", "[jax.numpy.asarray(a) for a in x]"),
         (3, "torch", "x"),
         ([3], "torch", "x"),
+        ([], "torch", "x"),
     ],
 )
 def test_inputs_are_handed_over_as_the_framework_wants_them(value, arrays, text):
