@@ -5,11 +5,12 @@ of any size is never held as a whole.
 """
 
 import contextlib
+import itertools
 import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,7 @@ from refcompress.verify.vectors import Vector
 from refcompress.verify.wire import decode, encode
 
 LONGEST_LINE = 2**26  # bytes
+DEEPEST = 8  # lists within lists that an answer may be
 OTHER = "answers a case of other settings: were --set, --level and --seed the same?"
 HEADER = "header: "  # before the header in a comment of a .hex file
 
@@ -102,7 +104,7 @@ def from_jsonl(stream: IO[bytes], op: Operation) -> Iterator[Reply]:
 
 def _json_answer(message: dict[str, Any], names: list[str], vector: Vector) -> Answer:
     for name, value in zip(names, vector.args, strict=True):
-        if name in message and _bits(message[name]) != _bits(encode(value)):
+        if name in message and not _same(message[name], encode(value)):
             raise ValueError(OTHER)
     if message.get("error") is not None:
         return Answer(problem=f"reports an error: {str(message['error'])[:200]}")
@@ -112,6 +114,13 @@ def _json_answer(message: dict[str, Any], names: list[str], vector: Vector) -> A
         return Answer(decode(message["result"]))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"has a result that cannot be read: {error}") from None
+
+
+def _same(given: Any, due: Any) -> bool:
+    try:
+        return bool(_bits(given) == _bits(due))
+    except RecursionError:  # lists within lists, deeper than any input
+        return False
 
 
 def _bits(value: Any) -> Any:
@@ -184,13 +193,21 @@ def _npz_answer(file: Any, every: set[str], keys: list[str], names: list[str], v
     if keys[0].count("/") < 2:
         return Answer(_own_dtype(_member(file, keys[0]), vector.expected))
     result: list[Any] = []
-    for key in keys:
-        words = key.split("/")[2:]
-        if not all(word.isascii() and word.isdecimal() and len(word) <= 4 for word in words):
-            raise ValueError(f"has the member {key[:60]!r}, which is no place in a list")
-        indices = [int(word) for word in words]
+    places = sorted((_indices(key), key) for key in keys)
+    for (indices, _), (following, key) in itertools.pairwise(places):
+        if following[: len(indices)] == indices:
+            raise ValueError(f"has the member {key!r}, where another array stands")
+    for indices, key in places:
         _place(result, indices, _own_dtype(_member(file, key), _at(vector.expected, indices)))
     return Answer(result)
+
+
+def _indices(key: str) -> list[int]:
+    """Return the place in nested lists that a member is named for."""
+    words = key.split("/")[2:]
+    if len(words) > DEEPEST or not all(word.isascii() and word.isdecimal() and len(word) <= 4 for word in words):
+        raise ValueError(f"has the member {key[:60]!r}, which is no place in a list")
+    return [int(word) for word in words]
 
 
 def _at(value: Any, indices: list[int]) -> Any:
@@ -209,7 +226,7 @@ def _own_dtype(array: Array, expected: Any) -> Array:
 
 
 def _place(items: list[Any], indices: list[int], array: Array) -> None:
-    """Put an array to its place in nested lists."""
+    """Put an array to its place in nested lists; those before it are there already."""
     index, *deeper = indices
     items += [[] if deeper else None for _ in range(index + 1 - len(items))]
     if deeper:
@@ -218,20 +235,15 @@ def _place(items: list[Any], indices: list[int], array: Array) -> None:
         items[index] = array
 
 
-Reader = Callable[[Any, Operation], Iterator[Reply]]
-
-# ending of a file -> how its lines are read; .npz is no file of lines
-LINES: dict[str, Reader] = {".jsonl": from_jsonl, ".hex": from_raw, ".txt": from_raw, "": from_raw}
-
-
 def replies(path: Path, op: Operation) -> Iterator[Reply]:
     """Read the answers in a file, in the form that its name ends in."""
     ending = path.suffix.lower()
     if ending == ".npz":
         yield from from_npz(path, op)
         return
+    read = from_jsonl if ending == ".jsonl" else from_raw
     with path.open("rb") as stream:
-        yield from LINES.get(ending, from_raw)(stream, op)
+        yield from read(stream, op)
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
@@ -239,16 +251,11 @@ def read_header(path: Path) -> dict[str, Any] | None:
     if path.suffix.lower() == ".npz":
         return _npz_header(path)
     with path.open("rb") as stream:
-        for _, text in _first(lines(stream), 12):
+        for _, text in lines(stream):
             if text.startswith("//") and HEADER not in text:
                 continue
-            text = text.partition(HEADER)[2] if text.startswith("//") else text
-            return _as_header(text) if text.startswith("{") else None
+            return _as_header(text.partition(HEADER)[2] if text.startswith("//") else text)
     return None
-
-
-def _first(items: Iterable[Any], count: int) -> Iterator[Any]:
-    return (item for item, _ in zip(items, range(count), strict=False))
 
 
 def _npz_header(path: Path) -> dict[str, Any] | None:
