@@ -83,11 +83,11 @@ def words(value: Any) -> str:
 
 
 def _elements(array: Array) -> str:
-    flat = array.reshape(-1)
-    if flat.dtype.kind in "iu":
-        return flat.astype(">i8").tobytes().hex(" ", 8)
-    width = flat.dtype.itemsize
-    return flat.view(f"u{width}").astype(f">u{width}").tobytes().hex(" ", width)
+    if array.dtype.kind in "iu":
+        return array.astype(">i8").tobytes().hex(" ", 8)
+    width = array.dtype.itemsize
+    native = array.astype(array.dtype.newbyteorder("="))
+    return native.view(f"u{width}").astype(f">u{width}").tobytes().hex(" ", width)
 
 
 def read_id(text: str) -> tuple[int, str]:
@@ -162,7 +162,7 @@ class _Reader:
             return tuple(self.value(item) for item in like)
         if isinstance(like, list):
             length = self.take(1, "the length of a list")[0]
-            if length > max(len(self.words), 1):
+            if length > len(self.words):
                 raise ValueError(f"has a list of length {length:,}, which cannot be")
             return [self.value(like[min(i, len(like) - 1)] if like else np.empty(0)) for i in range(length)]
         if isinstance(like, np.ndarray):
@@ -220,7 +220,7 @@ def _form(values: Sequence[Any]) -> str:
     first = values[0]
     if isinstance(first, list | tuple):
         held = [part for value in values for part in parts(value)]
-        return f"a list: its length, then {'each of ' * (not held)}{_form(held) if held else 'the arrays'}"
+        return f"a list: its length, then {_form(held) if held else 'the arrays'}"
     names = sorted({np.asarray(value).dtype.name for value in values})
     dtype = np.asarray(first).dtype
     if not isinstance(first, np.ndarray):

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import struct
 import zlib
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from verify.toys import LAYERS, PARTS
 
 from refcompress.verify.agreement import compare
+from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.raw_lines import identity, layout, line, read_id, read_result, words
 from refcompress.verify.vectors import vectors
@@ -74,10 +77,11 @@ def test_how_a_value_is_written(value, text):
     assert words(value) == text
 
 
-def test_an_array_is_written_in_c_order_whatever_its_layout():
-    array = np.arange(6, dtype=np.int32).reshape(2, 3)
+@pytest.mark.parametrize("kind", ["i4", "f4", "f8"])
+def test_an_array_is_written_in_c_order_whatever_its_layout(kind):
+    array = np.arange(6, dtype=kind).reshape(2, 3)
     assert words(np.asfortranarray(array)) == words(array)
-    assert words(array.astype(">i4")) == words(array)
+    assert words(array.astype(f">{kind}")) == words(array)
     assert words(array[::-1]) == words(array[::-1].copy())
 
 
@@ -102,7 +106,18 @@ def test_what_is_no_id_is_refused(text):
         read_id(text)
 
 
-@pytest.mark.parametrize("text", ["1 2 28 FFFFFFFFFFFFFFF0", "01  0002 0x28\tfffffffffffffff0"])
+def test_no_more_than_the_beginning_of_a_wrong_word_is_shown():
+    with pytest.raises(ValueError, match=r"^begins with 'z{40}':"):
+        read_id("z" * 99)
+    with pytest.raises(ValueError, match=r"^holds 'z{40}':"):
+        read_result("z" * 99, 0)
+    with pytest.raises(ValueError, match=r"^holds x{40}:"):
+        read_result("x" * 99, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["1 2 28 FFFFFFFFFFFFFFF0", "01  0002 0x28\tfffffffffffffff0", f"1 2 {'0' * 99}28 0xFFFFFFFFFFFFFFF0"]
+)
 def test_words_are_read_however_they_are_written(text):
     assert read_result(text, np.zeros(2, np.int8)).tolist() == [40, -16]
 
@@ -116,6 +131,7 @@ CODES, FLOATS, FLAGS = np.zeros(2, np.int8), np.zeros(2, np.float32), np.zeros(2
         ("", CODES, "ends early: 1 words are due for the number of dimensions, and 0 are left"),
         ("2 2", CODES, "ends early: 2 words are due for the sizes of an array, and 1 are left"),
         ("1 2 28", CODES, "ends early: 2 words are due for an array of 2, and 1 are left"),
+        ("2 2 3 28", CODES, "ends early: 6 words are due for an array of 2x3, and 1 are left"),
         ("0", CODES, "ends early: 1 words are due for an array of one element, and 0 are left"),
         ("1 2 28 1 3", CODES, "goes on after the result: 1 words too many"),
         ("1 2 28 1g", CODES, "holds '1g': it must be a hexadecimal number of at most 16 digits"),
@@ -124,9 +140,13 @@ CODES, FLOATS, FLAGS = np.zeros(2, np.int8), np.zeros(2, np.float32), np.zeros(2
         ("1 2 28 1_0", CODES, "holds '1_0': it must be"),
         ("1 2 28 xxxxxxxxxxxxxxXX", CODES, "holds x+X+: a value that is unknown in the simulation"),
         ("ff 2", CODES, "has an array of 255 dimensions, which cannot be"),
+        (f"21{' 1' * 34}", CODES, "has an array of 33 dimensions, which cannot be"),
         ("1 80000000", CODES, r"has an array of shape \(2147483648,\), which cannot be"),
         ("1 2 3f800000 100000000", FLOATS, "holds 100000000, which is no float32"),
         ("1 2 1 2", FLAGS, "holds 2, which is no bool"),
+        ("", [CODES], "ends early: 1 words are due for the length of a list, and 0 are left"),
+        ("1", [CODES], "ends early: 1 words are due for the number of dimensions, and 0 are left"),
+        ("2", [CODES], "has a list of length 2, which cannot be"),
         ("ffff", [CODES], "has a list of length 65,535, which cannot be"),
         ("", 0, "ends early: 1 words are due for a number, and 0 are left"),
         ("3f800000 0", np.float32(1), "goes on after the result: 1 words too many"),
@@ -140,6 +160,12 @@ def test_what_is_no_result_is_refused(text, like, message):
 def test_a_result_of_another_shape_is_read_and_left_to_the_comparison():
     assert read_result("2 1 2 1 2", CODES).shape == (1, 2)
     assert len(read_result("2 1 1 3f800000 1 0", [FLOATS])) == 2
+    assert len(read_result("1 1 1 3ff0000000000000", [])) == 1
+    assert read_result(f"20{' 1' * 32} 7", CODES).shape == (1,) * 32
+
+
+def test_every_bit_pattern_is_a_number():
+    assert read_result("1 2 ffffffff 0", FLOATS).view(np.uint32).tolist() == [2**32 - 1, 0]
 
 
 @pytest.mark.parametrize("op", OPERATIONS.values(), ids=OPERATIONS)
@@ -154,6 +180,26 @@ def test_the_layout_says_which_dtypes_there_are():
     assert layout(OPERATIONS["dequantize"], OPERATIONS["dequantize"].defaults)[1] == (
         "  q: an array of integers (int16, int32, int64, int8, uint8): dimensions, sizes, elements of 64 bits"
     )
+
+
+def test_the_layout_says_what_is_one_word():
+    asked = layout(OPERATIONS["keep_count"], OPERATIONS["keep_count"].defaults)[1:3]
+    assert asked == ["  size: an integer: 1 word", "  sparsity: a number, the bit pattern of a float64: 1 word"]
+
+
+def test_the_layout_says_what_a_list_holds():
+    array = "a list: its length, then an array of {}: dimensions, sizes, elements {}"
+    text = layout(LAYERS, LAYERS.defaults)  # one call: a list of arrays, whose answer is another
+    assert text[1] == f"  weights: {array.format('float32', 'of 8 digits')}"
+    assert text[3:] == [f"  the result: {array.format('float64', 'of 16 digits')}"]
+    empty = dataclasses.replace(LAYERS, cases=(Case("no layers", lambda s: [([],)]),))
+    assert layout(empty, empty.defaults)[1] == "  weights: a list: its length, then the arrays"
+
+
+def test_the_layout_tells_lists_apart_though_their_arrays_alone_have_names():
+    answered = layout(PARTS, PARTS.defaults)[3:]
+    assert all(text.startswith("  the result: a list: its length, then an array of ") for text in answered)
+    assert answered[1].endswith("an array of bool: dimensions, sizes, elements 0 or 1")
 
 
 @pytest.mark.parametrize("text", ["", "   "])
