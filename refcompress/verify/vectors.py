@@ -32,7 +32,7 @@ class Vector:
     case: str
     args: Arguments
     expected: Any
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...]
     """The hard places that it meets: the names of the operation's regions."""
 
 
@@ -57,7 +57,7 @@ def vectors(
 
 def count(op: Operation, settings: Settings, level: int) -> int:
     """Return how many vectors a level has."""
-    return LEVELS[level] + sum(1 for _ in _cut(op, settings, _directed(op, settings), False))
+    return LEVELS[level] + sum(1 if cuts is None else len(cuts) for *_, cuts in _directed(op, settings))
 
 
 def case_names(op: Operation) -> list[str]:
