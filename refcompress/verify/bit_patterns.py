@@ -144,7 +144,7 @@ def complexity(numbers: Array) -> Array:
     array([ 0. ,  0.5, -0.5,  2.5,  0.1,  inf])
     """
     if numbers.dtype.kind in "iu":
-        magnitude = np.abs(numbers.astype(np.int64))
+        magnitude = np.abs(numbers.astype(np.float64))  # the lowest int64 has no magnitude among them
         return np.asarray(2 * magnitude + (numbers < 0))
     with np.errstate(all="ignore"):
         wide = numbers.astype(np.float64)
