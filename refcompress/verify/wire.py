@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array, is_float
+from refcompress.rounding import narrow
 from refcompress.verify.inputs import float_dtype
 from refcompress.verify.operation import Operation, Settings
 
@@ -154,7 +155,7 @@ def _from_values(values: list[Any], dtype: np.dtype[Any]) -> Array:
     numbers = [float(v) if isinstance(v, str) else v for v in values]
     if dtype.kind not in "biu":
         with np.errstate(over="ignore"):  # the nearest value of the dtype, infinity where that is the nearest
-            return np.array(numbers, np.float64).astype(dtype)
+            return narrow(np.array(numbers, np.float64), dtype)
     flat = np.array([int(v) for v in numbers], object).astype(dtype)
     wrong = next((v for v, held in zip(values, flat.tolist(), strict=True) if v != held), None)
     if wrong is not None:

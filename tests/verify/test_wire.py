@@ -90,11 +90,14 @@ def test_arrays_of_other_things_are_not_written(value):
     [
         ({}, "needs dtype, shape and bits or values: got nothing"),
         ({"dtype": "int8", "shape": [1]}, "needs dtype, shape and bits or values: got dtype, shape"),
+        ({"shape": [1], "bits": ["00"]}, "needs dtype, shape and bits or values: got shape, bits"),
+        ({"dtype": "int8", "values": [1]}, "needs dtype, shape and bits or values: got dtype, values"),
         ({"dtype": "int8", "shape": [2], "values": [1]}, r"shape \(2,\) has 1 elements"),
         ({"dtype": "int8", "shape": [-1, -1], "values": [1]}, r"shape \(-1, -1\) has 1 elements"),
         ({"dtype": "int8", "shape": "x", "values": [1]}, "cannot be read"),
         ({"dtype": "int8", "shape": [1], "values": [300]}, "cannot be read"),
         ({"dtype": "int8", "shape": [1], "values": [0.5]}, r"0\.5 is no int8"),
+        ({"dtype": "int8", "shape": [1], "values": ["0.5"]}, r"'0\.5' is no int8"),
         ({"dtype": "bool", "shape": [1], "values": [2]}, "2 is no bool"),
         ({"dtype": "int8", "shape": [1], "values": ["nan"]}, "cannot be read"),
         ({"dtype": "int8", "shape": [1], "values": [None]}, "cannot be read"),
@@ -156,7 +159,42 @@ def test_every_input_that_is_to_be_rejected_can_be_asked_or_is_refused_as_such(o
             assert json.loads(request(1, dict(zip(names, make(operation.defaults), strict=True))))["id"] == 1
 
 
-@pytest.mark.parametrize("name", [",", "9" * 5000, "float32,"])
-def test_a_dtype_that_numpy_would_parse_is_refused(name):
-    with pytest.raises(ValueError, match="an array cannot be read"):
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(",", "','"), ("9" * 5000, f"'{'9' * 40}'"), ("float32,", "'float32,'"), ("(1)f4", r"'\(1\)f4'")],
+)
+def test_a_dtype_that_numpy_would_parse_is_refused(name, shown):
+    with pytest.raises(ValueError, match=f"an array cannot be read: dtype is {shown}: it must be"):
         decode({"dtype": name, "shape": [1], "values": [1]})
+
+
+def test_an_8_bit_float_is_known_though_numpy_does_not_know_it_yet(monkeypatch):
+    monkeypatch.delitem(np.sctypeDict, "float8_e5m2")  # as before the first import of ml_dtypes
+    assert decode({"dtype": "float8_e5m2", "shape": [1], "values": [1]}).dtype == ml_dtypes.float8_e5m2
+
+
+def test_values_of_integers_and_bools_are_written_as_such():
+    assert json.dumps(encode(np.array([2**64 - 1, 1], np.uint64))["values"]) == "[18446744073709551615, 1]"
+    assert json.dumps(encode(np.array([True, False]))["values"]) == "[true, false]"
+
+
+@pytest.mark.parametrize(
+    ("name", "digits"), [("float32", 24), ("float16", 11), ("bfloat16", 8), ("float8_e4m3fn", 4), ("float8_e5m2", 3)]
+)
+def test_a_value_beside_a_tie_is_rounded_once(name, digits):
+    values = [1 + 2.0**-digits + 2.0**-50, 1 + 2.0**-digits, 1 + 2.0**-digits - 2.0**-50]
+    out = decode({"dtype": name, "shape": [3], "values": values})
+    assert out.astype(np.float64).tolist() == [1 + 2.0 ** (1 - digits), 1, 1]
+
+
+@pytest.mark.parametrize("name", ["float16", "float32", "bfloat16", "float8_e5m2"])
+def test_a_value_past_the_largest_is_an_infinity_without_complaint(name):
+    with np.errstate(over="raise"):
+        out = decode({"dtype": name, "shape": [2], "values": [1e300, -1e300]})
+    assert out.astype(np.float64).tolist() == [np.inf, -np.inf]
+
+
+def test_a_number_is_the_same_with_a_point_and_without():
+    number = 2**60 + 2**36 + 1  # past a tie of float32, on it as a float64
+    for value in (number, float(number)):
+        assert decode({"dtype": "float32", "shape": [1], "values": [value]}).tolist() == [2.0**60]
