@@ -1,8 +1,17 @@
-from dataclasses import FrozenInstanceError, fields
+import itertools
+import json
+from dataclasses import FrozenInstanceError, fields, replace
 
+import numpy as np
 import pytest
+from hypothesis import strategies as st
 
+from refcompress.cli import main
+from refcompress.verify import check
+from refcompress.verify.operation import Case, Fault, Input, Operation, Region, Setting
 from refcompress.verify.operations import OPERATIONS, find_operation
+from refcompress.verify.sweep_plan import elementwise
+from refcompress.verify.vectors import vectors
 
 CONTRACT = {
     "quantize": ("x", "p"),
@@ -38,8 +47,10 @@ def test_the_operations_and_their_inputs_are_those_of_the_contract():
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_a_declaration_is_frozen(operation):
-    with pytest.raises(FrozenInstanceError):
-        operation.name = "other"
+    parts = (operation.inputs, operation.settings, operation.cases, operation.laws, operation.faults, operation.regions)
+    for declared in (operation, *itertools.chain(*parts)):
+        with pytest.raises(FrozenInstanceError):
+            declared.name = "other"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
@@ -88,3 +99,65 @@ def test_all_fields_of_an_operation_are_data_or_functions():
         "faults",
         "answer",
     }
+
+
+# the least that a declaration may say; all else is left out
+LEAST = Operation(
+    name="times",
+    formula="x * factor",
+    summary="a product",
+    inputs=(Input("x", "floats", "an array"),),
+    settings=(Setting("factor", 2, (2, 3), "of x"),),
+    result="an array",
+    parts=("out",),
+    answer=lambda args, s: args[0] * s["factor"],
+    cases=(Case("some", lambda s: [(np.array([1.0, -2.5, 3.0]),)]),),
+    strategy=lambda s: st.just((np.array([0.5]),)),
+    laws=(),
+    faults=(),
+)
+
+
+def test_the_least_declaration_is_enough_to_find_a_candidate_right():
+    report = check(lambda x: x * 2, LEAST, examples=3)
+    assert (report.verdict, report.remarks) == ("agrees", ())
+
+
+def test_another_value_of_a_setting_that_says_nothing_is_named_as_a_rule():
+    found = check(lambda x: x * 3, LEAST, examples=3).diagnosis[0]
+    assert found.statement.startswith("follows factor=3; agrees with factor=3 on all")
+
+
+def test_a_fault_without_a_bound_of_its_own_is_held_to_that_of_the_operation():
+    fault = Fault("negated", "negates", lambda args, s: -2 * args[0])
+    bounded = replace(LEAST, bound=lambda args, s: np.full(args[0].shape, 0.25), faults=(fault,))
+    found = check(lambda x: 0.125 - 2 * x, bounded, examples=3).diagnosis[0]
+    assert (found.fault, found.complete) == ("negated", True)
+
+
+def test_a_region_is_a_flag_of_test_vectors_unless_it_is_said_to_go_by_position():
+    def region(name, **more):
+        return Region(name, "somewhere", lambda args, expected, s: [args[0] < 0], **more)
+
+    op = replace(LEAST, regions=(region("negative"), region("first", positional=True)))
+    assert [v.flags for v in vectors(op, op.defaults, flagged=True)] == [("negative",)]
+    assert [v.flags for v in vectors(LEAST, op.defaults, flagged=True)] == [()]
+
+
+def test_an_operation_is_not_elementwise_unless_it_is_said_to_be():
+    with pytest.raises(ValueError, match="times"):
+        elementwise(LEAST)
+
+
+def test_all_inputs_of_an_elementwise_operation_are_accepted_unless_it_says_which():
+    op = replace(LEAST, elementwise=True)
+    varied = itertools.islice(vectors(op, op.defaults, level=2), 1, 20)
+    assert all(np.array_equal(v.expected, 2 * v.args[0], equal_nan=True) for v in varied)
+
+
+def test_what_is_left_out_is_empty_in_a_description(monkeypatch, capsys):
+    monkeypatch.setitem(OPERATIONS, "times", LEAST)
+    assert main(["operations", "times", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["cases"] == [{"name": "some", "layout": "plain", "tells_apart": []}]
+    assert (described["rejects"], described["exact"]) == ([], True)
