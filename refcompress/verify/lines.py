@@ -20,7 +20,7 @@ STARTING = 60.0  # seconds for a program to start and begin to read
 LOOK = 0.1  # seconds between two looks at a process that is silent
 PIECE = 2**20
 MOST_PIECES = 16  # that a pipe can hold
-TAIL = 4000  # bytes of its standard error that are kept
+TAIL = 4000  # bytes of its standard error that are kept, and the one before them
 LAST_LINES = 5
 WIDTH = 160  # characters of a line that are shown
 
@@ -136,8 +136,8 @@ class Lines:
             if not self._keep():
                 break
         lines = self.tail.decode("utf-8", "replace").splitlines()
-        if len(self.tail) == TAIL:
-            del lines[0]  # of which the beginning is lost
+        if len(self.tail) > TAIL:
+            del lines[0]  # of which the beginning is lost, unless that byte is the end of the line before
         return tuple(shown(line) for line in lines if line.strip())[-LAST_LINES:]
 
     def _whole(self) -> bytes | None:
@@ -174,7 +174,7 @@ class Lines:
 
     def _keep(self) -> int:
         data = self._taken(self._errors)
-        self.tail = (self.tail + (data or b""))[-TAIL:]
+        self.tail = (self.tail + (data or b""))[-TAIL - 1 :]
         return len(data or b"")
 
     def _taken(self, stream: int) -> bytes | None:

@@ -1,11 +1,14 @@
+import itertools
 import sys
 import time
+import tracemalloc
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from refcompress.verify import lines, processes
-from refcompress.verify.lines import LAST_LINES, TAIL, WIDTH, Lines, TooLongError, shown
+from refcompress.verify.lines import LAST_LINES, TAIL, Lines, TooLongError, shown
 
 MOST = 2**20
 
@@ -27,6 +30,11 @@ def test_lines_go_in_and_lines_come_out():
         for text in (b"one", b"two"):
             talk.send(text)
         assert [talk.line(60, MOST), talk.line(60, MOST)] == [b"eno", b"owt"]
+
+
+def test_empty_lines_are_lines_too():
+    with running("os.write(1, b'\\n\\na\\n')") as talk:
+        assert [talk.line(60, MOST) for _ in range(3)] == [b"", b"", b"a"]
 
 
 def test_a_line_that_comes_in_pieces_is_one_line():
@@ -57,7 +65,7 @@ def test_a_flood_neither_hides_that_time_is_up_nor_fills_the_memory(stream):
         with pytest.raises(TooLongError if stream == 1 else TimeoutError):
             talk.line(0.5, MOST)
         assert len(talk.inbox) <= MOST + lines.PIECE
-        assert len(talk.tail) <= TAIL
+        assert len(talk.tail) <= TAIL + 1
 
 
 def test_the_time_of_a_program_that_starts_slowly_runs_from_when_it_reads():
@@ -75,6 +83,56 @@ def test_one_that_never_reads_is_told(monkeypatch):
         assert not talk.begun
 
 
+def test_one_that_has_read_no_more_than_the_first_line_has_begun_to_read(monkeypatch):
+    with running("os.read(0, 6); print('read', flush=True); time.sleep(300)", first=False) as talk:
+        for _ in range(2):
+            talk.send(b"first")
+        assert talk.line(60, MOST) == b"read"
+        monkeypatch.setattr(lines, "STARTING", 0.1)
+        with pytest.raises(TimeoutError):
+            talk.line(0.1, MOST)
+        assert talk.begun
+
+
+def test_a_program_has_a_minute_to_begin_to_read(monkeypatch):
+    seconds = itertools.count()  # one passes between two looks
+    monkeypatch.setattr(lines, "time", SimpleNamespace(monotonic=seconds.__next__))
+    monkeypatch.setattr(lines, "LOOK", 0)
+    with running("time.sleep(300)", first=False) as talk:
+        talk.send(b"first")
+        with pytest.raises(TimeoutError):
+            talk.line(0.1, MOST)
+        assert next(seconds) - 1 == 60
+
+
+def test_a_line_that_is_there_is_heard_though_no_time_is_left():
+    with running("print('a')") as talk:
+        talk.process.wait(60)
+        assert talk.line(0, MOST) == b"a"
+
+
+def test_as_many_bytes_as_a_line_may_have_are_no_flood():
+    with running("os.write(1, b'ab')") as talk, pytest.raises(EOFError):  # and not TooLongError
+        talk.line(60, 2)
+
+
+def test_to_read_takes_little_memory():
+    with running("print('a')") as talk:
+        tracemalloc.start()
+        try:
+            talk.line(60, MOST)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 2**24
+
+
+def test_a_program_that_ends_when_its_input_does_ends_by_itself():
+    with running("sys.stdin.read(); sys.exit(7)") as talk:
+        talk.finish()
+        assert talk.process.returncode == 7
+
+
 def test_the_end_is_told_after_the_last_line():
     with running("os.write(1, b'last\\nhalf'); sys.exit(3)") as talk:
         assert talk.line(60, MOST) == b"last"
@@ -83,8 +141,10 @@ def test_the_end_is_told_after_the_last_line():
         assert (bytes(talk.inbox), talk.ending()) == (b"half", "exit status 3")
 
 
-def test_the_end_is_told_though_another_process_holds_the_pipe():
-    code = "import subprocess; subprocess.Popen(['sleep', '300']); os.write(1, b'last\\n'); os._exit(4)"
+@pytest.mark.parametrize("errors", ["None", "subprocess.DEVNULL"], ids=["both", "output"])
+def test_the_end_is_told_though_another_process_holds_the_pipe(errors):
+    start = f"import subprocess; subprocess.Popen(['sleep', '300'], stderr={errors})"
+    code = f"{start}; os.write(1, b'last\\n'); os._exit(4)"
     with running(code) as talk:
         assert talk.line(60, MOST) == b"last"
         with pytest.raises(EOFError):
@@ -126,7 +186,29 @@ def test_the_last_lines_of_its_errors_are_kept_and_no_more():
     assert LAST_LINES == 5
 
 
-def test_a_line_of_errors_that_has_lost_its_beginning_is_not_shown():
+def test_errors_that_nobody_waited_for_are_read():
+    with running("os.write(2, b'end\\n')") as talk:
+        talk.process.wait(60)
+        assert talk.last_words() == ("end",)
+
+
+def test_errors_that_are_no_text_are_shown_as_far_as_they_are():
+    with running("os.write(2, b'a\\xffb\\n'); print(1, flush=True)") as talk:
+        talk.line(60, MOST)
+        talk.kill()
+        assert talk.last_words() == ("a\ufffdb",)
+
+
+@pytest.mark.parametrize("before", ["", "before\\n"])
+@pytest.mark.parametrize(("size", "kept"), [(3999, True), (4000, False), (9000, False)])
+def test_a_line_of_errors_is_shown_if_all_of_it_is_among_the_last_4000_bytes(before, size, kept):
+    with running(f"os.write(2, b'{before}' + b'y' * {size} + b'\\n'); print(1, flush=True)") as talk:
+        talk.line(60, MOST)
+        talk.kill()
+        assert talk.last_words() == ((shown("y" * size),) if kept else ())
+
+
+def test_what_follows_a_line_of_errors_that_has_lost_its_beginning_is_shown():
     with running(f"os.write(2, b'y' * {2 * TAIL}); os.write(2, b'\\nend\\n'); print(1, flush=True)") as talk:
         talk.line(60, MOST)
         talk.kill()
@@ -135,7 +217,7 @@ def test_a_line_of_errors_that_has_lost_its_beginning_is_not_shown():
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("a\tb\x1b[0m ", "a b [0m"), ("x" * WIDTH, "x" * WIDTH), ("x" * (WIDTH + 1), "x" * WIDTH + "..."), ("\r", "")],
+    [("a\tb\x1b[0m ", "a b [0m"), ("x" * 160, "x" * 160), ("x" * 161, "x" * 160 + "..."), ("\r", "")],
 )
 def test_a_line_is_shown_without_control_characters_and_not_without_end(text, line):
     assert shown(text) == line
