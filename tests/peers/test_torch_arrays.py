@@ -37,7 +37,7 @@ def test_every_bit_pattern_of_bfloat16_passes_there_and_back():
 
 @pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
 def test_eight_bit_floats_come_back_bit_for_bit(name):
-    bits = np.arange(256, dtype=np.uint8)
+    bits = np.arange(257).astype(np.uint8)  # an odd number of them
     back, _ = from_framework(torch.from_numpy(bits).view(getattr(torch, name)), "torch")
     assert back.dtype == np.dtype(getattr(ml_dtypes, name))
     assert back.view(np.uint8).tolist() == bits.tolist()
@@ -54,6 +54,12 @@ def test_a_tensor_lies_in_memory_as_the_array_where_torch_can_do_that(layout, st
     assert tensor.tolist() == ARRAY.tolist()
 
 
+def test_a_tensor_that_repeats_one_element_shares_its_memory():
+    tensor = to_torch(np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,)))
+    assert tensor.stride() == (0,)
+    assert tensor.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("array", [np.array(1.5, np.float32), np.zeros((0, 3), np.float32)])
 def test_scalars_and_empty_arrays_are_tensors_too(layout, array):
@@ -62,7 +68,9 @@ def test_scalars_and_empty_arrays_are_tensors_too(layout, array):
 
 
 def test_lists_are_lists_of_tensors_and_numbers_stay():
-    assert [t.tolist() for t in to_torch([np.ones(1), np.zeros(2)])] == [[1.0], [0.0, 0.0]]
+    tensors = to_torch([np.ones(1), np.zeros(2)])
+    assert all(torch.is_tensor(t) for t in tensors)
+    assert [t.tolist() for t in tensors] == [[1.0], [0.0, 0.0]]
     assert to_torch(5) == 5
 
 
