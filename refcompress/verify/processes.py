@@ -42,8 +42,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     for end in (process.stdin, process.stdout, process.stderr):
         if end is not None:
-            with contextlib.suppress(BrokenPipeError):
-                end.close()
+            end.close()
 
 
 def ending(process: "subprocess.Popen[bytes]", alive: str) -> str:
