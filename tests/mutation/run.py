@@ -1,24 +1,16 @@
 """Change one module in every small way, and see whether its tests notice.
 
-    pip install mutmut
+    pip install mutmut        # and, for verify/layouts.py, torch and jax
     python tests/mutation/run.py refcompress/rounding.py [refcompress/pruning/prune.py ...] [--again] [--list]
 
 The changes are those of mutmut 3, and two more: each ``if`` taken always, and never. A process that has imported what
 the tests need, and nothing of the package, forks for each change; the child imports the changed module from memory, so
-<<<<<<< HEAD
 no file is written, and runs the tests that mirror the module, those first that notice the most in the least time.
 Before that, a process that has imported the module forks and exchanges the code of its functions: sooner done.
 
 What no test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were
 noticed are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes
 on where it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing.
-=======
-no file is written, and runs the tests that mirror the module, those first that have noticed the most so far. What no
-test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were noticed
-are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes on where
-it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing. What hands arrays to torch and jax
-is tested with them: ``pip install -r tests/peers/requirements.txt``.
->>>>>>> d2d570c (What is contiguous and how lists are read straight through is tested; every change of the layouts is noticed)
 
 The exit status is 0 if every change is noticed or explained, 1 if not, and 2 if the tests fail on the module as it is.
 """
@@ -214,13 +206,9 @@ def tests_of(module):
     inner = Path(module).relative_to("refcompress")
     mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
     own = [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
-<<<<<<< HEAD
     own.append(f"{FROZEN}[{module}]")
-    return [own, [EDGES]] if inner.parts[0] in FORMULAS else [own]
-=======
     later = [EDGES] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
     return [own, later] if later else [own]
->>>>>>> d2d570c (What is contiguous and how lists are read straight through is tested; every change of the layouts is noticed)
 
 
 def explained(module):
