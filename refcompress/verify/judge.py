@@ -25,7 +25,6 @@ from refcompress.verify.vectors import LEVELS, Vector, case_names, count, vector
 
 WINDOW = 4096  # cases that an answer may come early or late
 KEPT = 12  # exchanges with variations of each case, of those that agree and of those that do not
-MOST_REMARKS = 100
 
 
 def judge(
@@ -74,13 +73,13 @@ class _Steps:
             wrong = f"answers case {number:,}, and there are cases 1 to {self.total:,}"
             raise DamagedError(f"{reply.place} {wrong}: were --set, --level and --seed the same?")
         while self.made < number:
-            vector = next(self.source)
-            self.made = vector.number
-            self.waiting[self.made] = vector
             if len(self.waiting) > WINDOW:
                 first = next(iter(self.waiting))
                 late = f"answers case {number:,}, and case {first:,} has no answer yet"
                 raise DamagedError(f"{reply.place} {late}: an answer may be {WINDOW:,} cases late, and no more")
+            vector = next(self.source)
+            self.made = vector.number
+            self.waiting[self.made] = vector
         if number not in self.waiting:
             raise DamagedError(f"{reply.place} answers case {number:,} a second time")
         return self.waiting.pop(number)
@@ -101,7 +100,7 @@ def _exchange(op: Operation, settings: Settings, vector: Vector, answer: Answer)
         comparison = Comparison(answer.problem)
     else:
         value, remark = conform(expected, answer.value)
-        answer = dataclasses.replace(answer, value=value, remarks=(remark,)) if remark else Answer(value)
+        answer = Answer(value, remarks=(remark,) if remark else ())
         comparison = compare(expected, value, bound, check_dtype=settings.get("check_dtype", False))
     return Exchange(vector.case, vector.args, "plain", False, expected, bound, answer, comparison)
 
@@ -123,8 +122,7 @@ class _Kept:
         self.compared[e.case] += e.size
         self.failed[e.case] += e.failed
         self.worst = max(self.worst, e.comparison.worst)
-        if len(self.remarks) < MOST_REMARKS:
-            self.remarks.update(dict.fromkeys(e.answer.remarks))
+        self.remarks.update(dict.fromkeys(e.answer.remarks))
         kind = e.case, e.fails
         self.of_kind[kind] += 1
         if not e.case.endswith(", varied") or self.of_kind[kind] <= KEPT:

@@ -1,3 +1,6 @@
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,7 @@ from refcompress.verify import check
 from refcompress.verify.answers import DamagedError, Reply
 from refcompress.verify.candidates import Answer
 from refcompress.verify.judge import KEPT, WINDOW, judge
+from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.raw_lines import line
 from refcompress.verify.variation import LONGEST
@@ -26,8 +30,8 @@ def answered(op, settings, answer, level=1):
         yield Reply(f"line {vector.number}", vector.number, lambda vector: Answer(answer(*vector.args)))
 
 
-def judged(answer, level=1, op=QUANTIZE, settings=BITS):
-    return judge(op, settings, answered(op, settings, answer, level), level=level)
+def judged(answer, level=1, op=QUANTIZE, settings=BITS, **more):
+    return judge(op, settings, answered(op, settings, answer, level), level=level, **more)
 
 
 def away(x, p):
@@ -84,6 +88,41 @@ def test_a_wrong_element_of_a_long_array_is_cut_out():
     assert example.actual.tolist() == [example.expected[0] + 1]
 
 
+def example_of(*calls, op=QUANTIZE, settings=BITS):
+    """The counterexample of a program that is wrong everywhere, of these calls."""
+    only = replace(op, cases=(Case("these", lambda settings: iter(calls)),))
+    return judged(lambda *args: op.answer(args, settings) + np.int64(1), op=only, settings=settings).counterexample
+
+
+@pytest.mark.parametrize(
+    ("calls", "x", "p"),
+    [
+        ([([2.625, 5.5], 0), ([0.375, 1.0], 0)], 1, 0),
+        ([([1.0], 4), ([1.0], -1)], 1, -1),
+        ([([1.0], 2), ([4.0], 0)], 1, 2),  # a power of two is as hard in the one as in the other
+        ([([4.0], 0), ([1.0], 2)], 4, 0),
+        ([([1.0], 1500), ([1.0], 1000)], 1, 1500),  # one is as hard as the other
+        ([([[3.0, 2.625], [1.0, 7.0]], 0)], 1, 0),
+    ],
+)
+def test_the_counterexample_is_the_element_that_is_easiest_by_hand(calls, x, p):
+    example = example_of(*((np.array(values, np.float32), number) for values, number in calls))
+    assert (example.inputs["x"].tolist(), example.inputs["p"]) == ([x], p)
+    assert example.actual.tolist() == [int(example.expected[0]) + 1]
+    assert (example.layout, example.repeated) == ("plain", False)
+
+
+def test_where_elements_belong_together_the_counterexample_is_the_shortest_call():
+    op = OPERATIONS["mse_gradient"]
+    calls = [tuple(np.full((rows, 2), value, np.float32) for value in (1, 3)) for rows in (2, 1, 3)]
+    assert next(iter(example_of(*calls, op=op, settings=op.defaults).inputs.values())).shape == (1, 2)
+
+
+def test_a_bound_is_cut_out_with_its_element():
+    bounded = replace(QUANTIZE, bound=lambda args, settings: args[0] / 16)
+    assert example_of((np.array([3.0, 2.0], np.float32), 0), op=bounded).bound.tolist() == [0.125]
+
+
 def test_what_to_type_is_the_line_that_the_program_gets():
     report = judged(away)
     example = report.counterexample
@@ -110,6 +149,47 @@ def test_an_error_that_is_reported_differs():
     assert report.diagnosis[0].statement.startswith("reports an error: too large")
 
 
+def test_the_wrong_values_of_each_case_are_counted():
+    wrong = Counter()
+    for vector in vectors(QUANTIZE, BITS):
+        wrong[vector.case] += np.sum(away(*vector.args) != vector.expected)
+    assert {case.name: case.failed for case in judged(away).cases if case.failed} == +wrong
+
+
+def test_the_variations_are_those_of_the_seed(monkeypatch):
+    monkeypatch.setitem(LEVELS, 2, 50)
+    told = [v.expected for v in vectors(QUANTIZE, BITS, level=2, seed=7)]
+    replies = [Reply(f"line {n}", n, lambda vector, value=value: Answer(value)) for n, value in enumerate(told, 1)]
+    assert judge(QUANTIZE, BITS, replies, level=2, seed=7).verdict == "agrees"
+    assert judge(QUANTIZE, BITS, replies, level=2).verdict == "differs"
+
+
+def test_the_report_says_what_was_judged():
+    report = judged(away, seed=7, name="answers.hex")
+    assert (report.operation, report.settings) == ("quantize", BITS)
+    assert (report.seed, report.candidate, report.examples) == (7, "answers.hex", 0)
+    assert report.worst is None
+    assert judged(away).candidate == "the program on the pipe"
+
+
+def test_lists_are_read_as_arrays_and_the_report_says_so():
+    report = judged(lambda x, p: right(x, p).tolist() if x.ndim else right(x, p))
+    assert report.verdict == "agrees"
+    assert report.remarks == ("returns a list: it was read as an array",)
+
+
+@pytest.mark.parametrize("check_dtype", [False, True])
+def test_another_dtype_is_a_fault_where_that_was_asked_for(check_dtype):
+    report = judged(lambda x, p: right(x, p).astype(np.float64), settings={**BITS, "check_dtype": check_dtype})
+    assert report.verdict == ("differs" if check_dtype else "agrees")
+
+
+def test_where_no_dtype_can_be_asked_for_another_is_no_fault():
+    op = OPERATIONS["mse_loss"]
+    report = judged(lambda *args: np.longdouble(op.answer(args, op.defaults)), 1, op, op.defaults)
+    assert report.verdict == "agrees"
+
+
 def test_answers_may_come_in_another_order():
     replies = list(answered(QUANTIZE, BITS, right))[::-1]
     assert judge(QUANTIZE, BITS, replies).verdict == "agrees"
@@ -127,6 +207,17 @@ def test_what_is_kept_of_variations_is_bounded_and_the_report_says_so(monkeypatc
     assert report.diagnosis[0].of < sum(case.exercised for case in report.cases)
     remark = next(r for r in report.remarks if r.startswith("was diagnosed on"))
     assert f"{report.diagnosis[0].of:,}" in remark
+
+
+def test_of_the_variations_of_a_case_twelve_calls_are_diagnosed_that_agree_and_twelve_that_do_not(monkeypatch):
+    monkeypatch.setitem(LEVELS, 2, 4000)
+    calls, values = Counter(), 0
+    for vector in vectors(QUANTIZE, BITS, level=2):
+        kind = vector.case, np.any(away(*vector.args) != vector.expected)
+        calls[kind] += 1
+        if calls[kind] <= 12 or not vector.case.endswith(", varied"):
+            values += max(1, vector.expected.size)
+    assert judged(away, level=2).diagnosis[0].of == values
 
 
 def test_level_1_is_diagnosed_on_all_of_it():
@@ -167,6 +258,14 @@ def test_an_answer_far_ahead_of_the_others_is_refused():
         judge(QUANTIZE, BITS, replies, level=2)
 
 
+def test_an_answer_may_come_as_early_as_is_promised(monkeypatch):
+    monkeypatch.setitem(LEVELS, 2, WINDOW)
+    replies = list(answered(QUANTIZE, BITS, right, 2))
+    early = replies.pop(WINDOW)  # case 4,097
+    report = judge(QUANTIZE, BITS, [early, *replies], level=2)
+    assert (report.verdict, report.remarks, report.examples) == ("agrees", (), WINDOW)
+
+
 def test_an_answer_that_cannot_be_read_is_refused_with_its_place():
     def read(vector):
         raise ValueError("ends early")
@@ -184,3 +283,16 @@ def test_a_bound_is_kept_and_the_largest_error_reported():
     report = judged(almost, 1, op, op.defaults)
     assert report.verdict == "agrees"
     assert 0.2 < report.worst < 0.3
+
+
+def test_a_counterexample_of_a_bounded_answer_shows_what_is_allowed():
+    op = OPERATIONS["mse_loss"]
+
+    def far(*args):
+        return op.answer(args, op.defaults) + 2 * op.bound(args, op.defaults)
+
+    report = judged(far, 1, op, op.defaults)
+    example = report.counterexample
+    assert example.bound == op.bound(tuple(example.inputs.values()), op.defaults)
+    assert (example.layout, example.repeated) == ("plain", False)
+    assert "\n# it should answer, within the bound, " in report.reproduce
