@@ -97,8 +97,9 @@ class Proof:
         if not intervals:
             return
         with np.errstate(invalid="ignore"):  # a signalling nan
-            numbers = self._patterns.at([i[0] for i in intervals]).astype(np.float64)
-            nearest = np.sort(np.argsort(np.abs(numbers), kind="stable")[:SHOWN])
+            ends = self._patterns.at([i[:2] for i in intervals]).astype(np.float64)
+        away = np.fmin(*np.abs(ends).T)  # of the end that is a number, where the other is nan
+        nearest = np.sort(np.argsort(away, kind="stable")[:SHOWN])
         texts = [self._interval(intervals[i]) for i in nearest]
         more = len(intervals) - len(texts)
         end = f" and {more:,} more intervals" if more else ""
