@@ -50,15 +50,16 @@ def probe(sweep: Sweep, subject: Candidate) -> Probe:
     if alone.answer.lost:
         return Probe((alone,), 0.0, int(one[0]))
     some = places[: places.size // 2]
-    calls, each = [alone, _call(sweep, subject, some)], 0.0
-    if not calls[-1].answer.lost:
-        start = time.perf_counter()
-        calls.append(_call(sweep, subject, places))
-        each = (time.perf_counter() - start) / places.size
-    if not calls[-1].answer.lost:
-        calls.append(_call(sweep, subject, some, repeated=True))
-        return Probe(tuple(calls), each, None)
-    return Probe(tuple(calls), 0.0, None)
+    calls = [alone, _call(sweep, subject, some)]
+    if calls[1].answer.lost:
+        return Probe(tuple(calls), 0.0, None)
+    start = time.perf_counter()
+    calls.append(_call(sweep, subject, places))
+    each = (time.perf_counter() - start) / places.size
+    if calls[2].answer.lost:
+        return Probe(tuple(calls), 0.0, None)
+    calls.append(_call(sweep, subject, some, repeated=True))
+    return Probe(tuple(calls), each, None)
 
 
 def _call(sweep: Sweep, subject: Candidate, places: Array, *, repeated: bool = False) -> Exchange:
