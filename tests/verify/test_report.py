@@ -2,14 +2,19 @@ import dataclasses
 import json
 import re
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
 
 from refcompress.verify import check
+from refcompress.verify.blocks import Found
 from refcompress.verify.candidates import Program
 from refcompress.verify.diagnosis import Explanation
+from refcompress.verify.proof import Proof
 from refcompress.verify.report import CaseCount, Counterexample, Report, distinct, shortened
 from refcompress.verify.wire import decode
 
@@ -114,6 +119,56 @@ def test_the_report_of_one_that_agrees():
     assert "to reproduce" not in text
 
 
+def test_nothing_is_said_of_how_a_plain_array_was_given(differs):
+    plain = dataclasses.replace(differs.counterexample, layout="plain", repeated=False, why=None, law=None)
+    assert (
+        "smallest counterexample:\n"
+        "  x = [1.0, 0.0] (float32)\n"
+        "  p = 3\n"
+        "              x  expected  got\n"
+        "    out[0]  1.0       2.0  3.0\n"
+        "\n"
+    ) in str(dataclasses.replace(differs, counterexample=plain))
+
+
+def test_what_the_call_changed_is_told(differs):
+    changes = dataclasses.replace(differs.counterexample, changed=("x", "p"))
+    text = str(dataclasses.replace(differs, counterexample=changes))
+    assert "\n  after the call, x and p held something else\n" in text
+
+
+def test_an_input_of_several_arrays_is_shown_after_the_ones_before_it(differs):
+    several = dataclasses.replace(
+        differs.counterexample, inputs={"p": 3, "w": [np.array([1, 2]), np.array([5])]}, sent=()
+    )
+    text = str(dataclasses.replace(differs, counterexample=several))
+    assert ":\n  p = 3\n  w[0] = [1, 2] (int64)\n  w[1] = [5] (int64)\n" in text
+
+
+def test_the_call_before_whose_answer_was_overwritten_is_told(differs):
+    overwrites = dataclasses.replace(differs.counterexample, before={"x": np.array([5.0, 6.0]), "p": 7})
+    text = str(dataclasses.replace(differs, counterexample=overwrites))
+    assert (
+        "  3.0\n"
+        "  the call writes into what this call before it had returned:\n"
+        "  x = [5.0, 6.0] (float64)\n"
+        "  p = 7\n"
+        "  by hand: "
+    ) in text
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=30), min_size=1))
+def test_lines_are_filled_and_what_follows_is_set_in(words):
+    report = Report("scale", {}, "f", "", "numpy", "agrees", 0, 0, (), None, (), (" ".join(words),))
+    _, lines = str(report).split("remark: it ")
+    first, *more = lines.splitlines()
+    assert " ".join([first, *more]).split() == words
+    assert all(line.startswith("     ") and not line.startswith("      ") for line in more)
+    lines = [f"remark: it {first}", *more]
+    assert all(len(line) <= 110 for line in lines)
+    assert all(len(line) + 1 + len(after.split()[0]) > 110 for line, after in pairwise(lines))
+
+
 def test_a_remark_is_told_whatever_the_verdict():
     def talks(x):
         print("words", x.size)
@@ -156,6 +211,7 @@ def test_an_answer_that_is_none_is_told():
 def test_parts_and_layers_are_shown_by_their_place():
     text = str(check(lambda x: ([2.0 * x, x], [x > 0]), PARTS))
     assert "out[0][1][" in text
+    assert [line.split() for line in text.splitlines() if "expected" in line] == [["expected", "got"]]
     text = str(check(lambda weights: [2 * weights[0], weights[1]], LAYERS))
     assert "  weights[1] = [[5.0, 6.0], [7.0, 8.0]] (float32)" in text
     assert "out[1][0, 0]" in text
@@ -178,6 +234,35 @@ def test_only_the_verdict_is_coloured(differs):
     assert coloured.count("\x1b") == 2
 
 
+@pytest.mark.parametrize(
+    ("verdict", "error", "coloured"),
+    [
+        ("agrees", None, "f \x1b[1;32magrees\x1b[0m with scale"),
+        ("differs", None, "f \x1b[1;31mdiffers\x1b[0m from scale"),
+        ("error", "no module f", "f \x1b[1;33mcannot be run\x1b[0m: no module f"),
+    ],
+)
+def test_the_verdict_is_green_red_or_yellow(verdict, error, coloured):
+    report = Report("scale", {}, "f", "", "numpy", verdict, 0, 0, (), None, (), error=error)
+    assert report.text(colour=True).splitlines()[0] == coloured
+    assert "\x1b" not in str(report)
+
+
+def test_a_sweep_is_told_in_place_of_cases():
+    proof = Proof("scale", "float16", {"p": 4, "q": 5}, Found(2**16), 0, 2**16 - 1)
+    report = Report(
+        "scale", {"step": 2}, "f", "", "numpy", "agrees", 0, 0, (CaseCount("a", 9, 0),), None, (), proof=proof
+    )
+    assert str(report).splitlines() == [
+        "f agrees with scale",
+        "  step=2",
+        "  p=4 q=5",
+        "",
+        "proved for all 2^16 float16 inputs",
+    ]
+    assert report.json()["exhaustive"] == proof.json()
+
+
 def test_an_error_is_one_line(differs):
     report = dataclasses.replace(differs, verdict="error", error="there is no module mine")
     assert str(report) == "mine:times_three cannot be run: there is no module mine"
@@ -185,7 +270,7 @@ def test_an_error_is_one_line(differs):
 
 def test_the_json_has_the_documented_form(differs):
     written = json.loads(json.dumps(differs.json(), allow_nan=False))
-    assert list(written)[:8] == [
+    assert list(written) == [
         "operation",
         "settings",
         "verdict",
@@ -194,7 +279,10 @@ def test_the_json_has_the_documented_form(differs):
         "cases",
         "counterexample",
         "diagnosis",
+        "remarks",
+        "error",
     ]
+    assert (written["remarks"], written["error"]) == (["accepts x = nan, which the operation rejects"], None)
     assert written["settings"] == {"step": 2, "dtype": "float32", "check_dtype": False}
     assert written["cases"][0] == {"name": "ones", "exercised": 1200, "failed": 1100}
     example = written["counterexample"]
@@ -224,6 +312,22 @@ def test_the_json_says_what_came_when_it_is_no_array(answer, actual):
     assert json.loads(json.dumps(check(answer, SCALE).json()))["counterexample"]["actual"] == actual
 
 
+def test_the_json_holds_the_parts_of_an_answer_some_of_which_are_none():
+    actual = check(lambda x: ([2.0 * x, "text"], (x > 0,)), PARTS).json()["counterexample"]["actual"]
+    (scaled, shifted), (positive,) = actual
+    assert (decode(scaled).dtype, shifted, decode(positive).dtype) == (np.float32, "a str", bool)
+
+
+def test_the_json_holds_the_beginning_of_a_long_text():
+    actual = check(lambda x: np.array(["a" * 1000]), SCALE).json()["counterexample"]["actual"]
+    assert actual == "array(['" + "a" * 292
+
+
+def test_the_json_of_a_silent_program_that_said_nothing_holds_the_problem_alone(differs):
+    silent = dataclasses.replace(differs.counterexample, problem="ends", actual=None, wrong=(), silent=True)
+    assert dataclasses.replace(differs, counterexample=silent).json()["counterexample"]["actual"] == "ends"
+
+
 def test_the_json_of_one_that_agrees_has_no_counterexample_and_no_diagnosis():
     written = check(right(SCALE), SCALE, examples=0).json()
     assert (written["verdict"], written["counterexample"], written["diagnosis"]) == ("agrees", None, [])
@@ -237,6 +341,9 @@ def test_the_json_of_one_that_agrees_has_no_counterexample_and_no_diagnosis():
         (np.array([np.inf, np.nan]), "[inf, nan] (float64)"),
         (np.array(2, np.int8), "2 (int8, shape ())"),
         (np.zeros((0, 3)), "[] (float64, shape (0, 3))"),
+        (np.full(20, np.inf), "inf, inf, inf, inf, ..., inf, inf (20 float64 values, shape (20,))"),
+        (np.arange(12), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] (int64)"),
+        (np.arange(13), "0, 1, 2, 3, ..., 11, 12 (13 int64 values, shape (13,))"),
         (np.arange(1000).reshape(10, 100), "0, 1, 2, 3, ..., 998, 999 (1,000 int64 values, shape (10, 100))"),
     ],
 )
@@ -247,6 +354,31 @@ def test_long_values_are_shortened(value, text):
 def test_remarks_that_differ_in_their_numbers_alone_are_told_once():
     remarks = ["warns: W: 3 of 5", "warns: W: 4 of 1e-3", "warns: W: other", "prints to x: 'a'", "prints to x: 'b'"]
     assert distinct(remarks) == ("warns: W: 3 of 5", "warns: W: other", "prints to x: 'a'")
+
+
+def test_of_what_is_printed_only_where_to_makes_a_difference():
+    remarks = ["prints to x: 'a: b'", "prints to x: 'c: d'", "prints to y: 'a: b'"]
+    assert distinct(remarks) == ("prints to x: 'a: b'", "prints to y: 'a: b'")
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "row"),
+    [
+        ([True, False], [False, False], ["True", "False"]),
+        ([2**60 + 1, 0], [2**60 + 2, 0], [str(2**60 + 1), str(2**60 + 2)]),
+        ([2.5, 0.0], [-0.0, 0.0], ["2.5", "-0.0"]),
+    ],
+)
+def test_a_wrong_value_is_shown_as_what_it_is(differs, expected, actual, row):
+    example = dataclasses.replace(differs.counterexample, expected=np.array(expected), actual=np.array(actual))
+    text = str(dataclasses.replace(differs, counterexample=example))
+    assert ["out[0]", "1.0", *row] in [line.split() for line in text.splitlines()]
+
+
+def test_how_far_a_value_is_off_is_shown_beside_what_is_allowed(differs):
+    bounded = dataclasses.replace(differs.counterexample, bound=np.array([0.25, 0.5]))
+    text = str(dataclasses.replace(differs, counterexample=bounded))
+    assert ["out[0]", "1.0", "2.0", "3.0", "1", "0.25"] in [line.split() for line in text.splitlines()]
 
 
 def test_more_than_a_few_wrong_values_are_counted(differs):
@@ -262,3 +394,8 @@ def test_more_than_a_few_wrong_values_are_counted(differs):
 def test_more_than_a_few_remarks_are_counted(differs):
     many = dataclasses.replace(differs, remarks=tuple(f"says {chr(65 + i)}" for i in range(11)))
     assert "and 3 more remarks" in str(many)
+
+
+def test_a_few_remarks_are_all_told(differs):
+    few = dataclasses.replace(differs, remarks=tuple(f"says {chr(65 + i)}" for i in range(8)))
+    assert str(few).endswith("\nremark: it says H")
