@@ -97,7 +97,7 @@ class Proof:
         if not intervals:
             return
         with np.errstate(invalid="ignore"):  # a signalling nan
-            ends = self._patterns.at([i[:2] for i in intervals]).astype(np.float64)
+            ends = self._patterns.at([(first, last) for first, last, _ in intervals]).astype(np.float64)
         away = np.fmin(*np.abs(ends).T)  # of the end that is a number, where the other is nan
         nearest = np.sort(np.argsort(away, kind="stable")[:SHOWN])
         texts = [self._interval(intervals[i]) for i in nearest]

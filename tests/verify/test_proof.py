@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refcompress.verify.bit_patterns import Patterns
@@ -120,6 +120,7 @@ def test_on_how_many_inputs_it_was_judged_is_said():
 
 
 @given(st.lists(st.text("ab-", min_size=1, max_size=30), min_size=1))
+@example(["a"] * 200)
 def test_lines_are_filled_and_end_between_words(words):
     lines = list(proof(Found(9), "float16", given_up=" ".join(words)).lines())[1:]
     assert " ".join(lines).split() == ["given", "up:", *words]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
 
@@ -158,6 +158,7 @@ def test_the_call_before_whose_answer_was_overwritten_is_told(differs):
 
 
 @given(st.lists(st.text("ab", min_size=1, max_size=30), min_size=1))
+@example(["ab"] + ["a"] * 200)
 def test_lines_are_filled_and_what_follows_is_set_in(words):
     report = Report("scale", {}, "f", "", "numpy", "agrees", 0, 0, (), None, (), (" ".join(words),))
     _, lines = str(report).split("remark: it ")

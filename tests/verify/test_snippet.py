@@ -9,12 +9,13 @@ import types
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from verify.toys import CODES, LAYERS, PARTS, SCALE, TOTAL
 
 from refcompress.verify import check
-from refcompress.verify.agreement import parts
+from refcompress.verify.agreement import compare, parts
 from refcompress.verify.candidates import Program
 from refcompress.verify.layouts import LAYOUTS
 from refcompress.verify.snippet import LAYOUT_CODE, handed_over, literal, plain, snippet
@@ -68,19 +69,38 @@ def test_the_lines_are_the_fewest_that_do():
     ]
 
 
+def test_of_floats_that_differ_the_numbers_are_compared():
+    assert snippet(check(lambda x: 3 * x, SCALE, examples=0)).endswith(
+        "\nassert np.asarray(out, float).tolist() == 3.0, out"
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"check_dtype": False}])
+def test_nothing_is_said_of_a_dtype_that_does_not_count(settings):
+    report = dataclasses.replace(check(lambda x: None, CODES), settings=settings)
+    assert ".dtype" not in snippet(report)
+    report = dataclasses.replace(report, settings={"check_dtype": True})
+    assert ".dtype" in snippet(report)
+
+
+def test_the_place_of_a_list_in_a_list_is_named():
+    report = check(lambda x: None, CODES)
+    example = dataclasses.replace(report.counterexample, expected=[[np.zeros(1)], [np.zeros(2)]])
+    text = snippet(dataclasses.replace(report, counterexample=example))
+    assert "assert isinstance(out[1], (tuple, list)) and len(out[1]) == 1, out[1]\n" in text
+    assert "assert np.shape(out[1][0]) == (2,), np.shape(out[1][0])\n" in text
+
+
 def test_lines_that_were_made_before_are_given_as_they_are():
     report = dataclasses.replace(check(off_by_one, CODES), reproduce="as they are")
     assert snippet(report) == "as they are"
 
 
 class Tensor:
-    """As much of a tensor of PyTorch, or of an array of JAX, as the lines use."""
+    """As much of a tensor of PyTorch as the lines use; NumPy takes none that has a gradient."""
 
     def __init__(self, values):
         self.values = np.asarray(values.values if isinstance(values, Tensor) else values)
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.values, dtype)
 
     def tolist(self):
         return self.values.tolist()
@@ -89,9 +109,16 @@ class Tensor:
         return Tensor(self.values.astype(float))
 
 
+class JaxArray(Tensor):
+    """An array of JAX is one of NumPy's where it is asked for."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
 FRAMEWORKS = {
-    "torch": types.SimpleNamespace(from_numpy=Tensor, as_tensor=Tensor),
-    "jax": types.SimpleNamespace(numpy=types.SimpleNamespace(asarray=Tensor)),
+    "torch": types.SimpleNamespace(from_numpy=Tensor, as_tensor=Tensor, made=Tensor),
+    "jax": types.SimpleNamespace(numpy=types.SimpleNamespace(asarray=JaxArray), made=JaxArray),
 }
 
 
@@ -105,7 +132,7 @@ def reproduced(report, candidate, arrays, monkeypatch):
 
     def wants(*given):
         assert all(isinstance(value, Tensor) for value in given)
-        return Tensor(candidate(*(value.values for value in given)))
+        return FRAMEWORKS[arrays].made(candidate(*(value.values for value in given)))
 
     exec(compile(text, "snippet", "exec"), {"candidate": wants})
     return True
@@ -160,6 +187,12 @@ def test_a_wrong_float_is_reproduced():
 def test_a_lost_sign_of_zero_is_reproduced():
     report = fails(lambda x: right(SCALE, step=None)(x) + 0.0, SCALE, step=None)
     assert passes(report, right(SCALE, step=None))
+
+
+def test_a_bfloat16_that_lost_the_sign_of_zero_is_reproduced():
+    settings = {"step": None, "dtype": "bfloat16"}
+    report = fails(lambda x: right(SCALE, **settings)(x) + x.dtype.type(0.0), SCALE, **settings)
+    assert passes(report, right(SCALE, **settings))
 
 
 def test_a_bfloat16_counterexample_is_reproduced():
@@ -271,6 +304,9 @@ def make_reusing():
 
 def test_writing_into_what_was_returned_before_is_reproduced():
     report = check(make_reusing(), CODES)
+    example = dataclasses.replace(report.counterexample, expected=[[np.zeros(1)], [np.zeros(1)]])
+    lines = snippet(dataclasses.replace(report, counterexample=example))
+    assert "return str([np.asarray(first[0][0]).tolist(), np.asarray(first[1][0]).tolist()])" in lines
     example = dataclasses.replace(report.counterexample, layout="reversed")
     assert snippet(dataclasses.replace(report, counterexample=example)).count("\nx = from_the_end(x)\n") == 2
     assert report.diagnosis[0].fault == "overwrites"
@@ -385,6 +421,34 @@ def test_a_line_is_broken_where_the_next_number_does_not_fit_in_100_columns(numb
     assert all(len(line) <= 100 for line in lines)
     for line, after in itertools.pairwise(lines):
         assert len(line) + 1 + len(after.strip().split(", ")[0].removesuffix(",")) + 1 > 100
+
+
+VALUES = st.sampled_from([0.0, -0.0, 0.25, -1.0, 1.5, np.inf, -np.inf, np.nan])
+BOUNDS = st.sampled_from([0.0, -0.0, 0.25, 0.5, np.inf])
+
+
+def of_three(values):
+    return hnp.arrays(np.float64, 3, elements=values)
+
+
+@given(of_three(VALUES), of_three(VALUES), of_three(VALUES), st.none() | of_three(BOUNDS))
+@np.errstate(invalid="ignore")  # of an infinity less itself
+def test_the_lines_fail_for_what_is_wrong_and_for_nothing_else(right, got, other, bound):
+    comparison = compare([right], [got], None if bound is None else [bound])
+    assume(not comparison.agrees)
+    example = dataclasses.replace(
+        WRONG.counterexample,
+        expected=[right],
+        actual=[got],
+        wrong=comparison.wrong,
+        bound=None if bound is None else [bound],
+    )
+    report = dataclasses.replace(WRONG, counterexample=example, imports="")
+    with pytest.raises(AssertionError):
+        run(report, lambda x: [got])
+    for answer in (right, other):
+        if compare([right], [answer], None if bound is None else [bound]).agrees:
+            assert passes(report, lambda x, answer=answer: [answer])
 
 
 def test_for_a_program_the_header_and_the_request_are_piped_into_it():
