@@ -423,32 +423,42 @@ def test_a_line_is_broken_where_the_next_number_does_not_fit_in_100_columns(numb
         assert len(line) + 1 + len(after.strip().split(", ")[0].removesuffix(",")) + 1 > 100
 
 
-VALUES = st.sampled_from([0.0, -0.0, 0.25, -1.0, 1.5, np.inf, -np.inf, np.nan])
-BOUNDS = st.sampled_from([0.0, -0.0, 0.25, 0.5, np.inf])
+NUMBERS = [0.0, -0.0, 0.25, -1.0, 1.5, np.inf, -np.inf, np.nan]
+BOUNDS = [0.0, -0.0, 0.25, 0.5, np.inf]
 
 
 def of_three(values):
-    return hnp.arrays(np.float64, 3, elements=values)
+    return hnp.arrays(np.float64, 3, elements=st.sampled_from(values))
 
 
-@given(of_three(VALUES), of_three(VALUES), of_three(VALUES), st.none() | of_three(BOUNDS))
 @np.errstate(invalid="ignore")  # of an infinity less itself
-def test_the_lines_fail_for_what_is_wrong_and_for_nothing_else(right, got, other, bound):
-    comparison = compare([right], [got], None if bound is None else [bound])
-    assume(not comparison.agrees)
+def held_against(right, got, others, bound):
+    """Whether the lines for an answer that differs fail for it, and pass for each of the others that agrees."""
+    bounds = None if bound is None else [bound]
+    comparison = compare([right], [got], bounds)
     example = dataclasses.replace(
-        WRONG.counterexample,
-        expected=[right],
-        actual=[got],
-        wrong=comparison.wrong,
-        bound=None if bound is None else [bound],
+        WRONG.counterexample, expected=[right], actual=[got], wrong=comparison.wrong, bound=bounds
     )
     report = dataclasses.replace(WRONG, counterexample=example, imports="")
     with pytest.raises(AssertionError):
         run(report, lambda x: [got])
-    for answer in (right, other):
-        if compare([right], [answer], None if bound is None else [bound]).agrees:
-            assert passes(report, lambda x, answer=answer: [answer])
+    agreeing = [answer for answer in others if compare([right], [answer], bounds).agrees]
+    return all(passes(report, lambda x, answer=answer: [answer]) for answer in agreeing)
+
+
+@pytest.mark.parametrize("bound", [None, *BOUNDS])
+def test_the_lines_of_one_number_fail_for_what_is_wrong_and_for_nothing_else(bound):
+    numbers = [np.array(number) for number in NUMBERS]
+    limit = None if bound is None else np.array(bound)
+    for right, got in itertools.product(numbers, repeat=2):
+        agrees = compare([right], [got], None if limit is None else [limit]).agrees
+        assert agrees or held_against(right, got, numbers, limit)
+
+
+@given(of_three(NUMBERS), of_three(NUMBERS), of_three(NUMBERS), st.none() | of_three(BOUNDS))
+def test_the_lines_of_several_fail_for_what_is_wrong_and_for_nothing_else(right, got, other, bound):
+    assume(not compare([right], [got], None if bound is None else [bound]).agrees)
+    assert held_against(right, got, [right, other], bound)
 
 
 def test_for_a_program_the_header_and_the_request_are_piped_into_it():
