@@ -83,6 +83,24 @@ def test_nothing_is_said_of_a_dtype_that_does_not_count(settings):
     assert ".dtype" in snippet(report)
 
 
+def test_numbers_of_lists_of_other_lengths_are_written():
+    assert plain([np.zeros(1), np.arange(2)]) == "[[0.0], [0, 1]]"
+
+
+def test_flags_are_written_with_the_type_of_python():
+    assert literal(np.array([True, False])) == "np.array([True, False], bool)"
+
+
+def test_an_integer_that_no_float_holds_is_reproduced_of_a_framework(monkeypatch):
+    right, got = np.array([2**53 + 1]), np.array([2**53])
+    wrong = (np.array([True]),)
+    example = dataclasses.replace(WRONG.counterexample, expected=right, actual=got, wrong=wrong)
+    report = dataclasses.replace(WRONG, counterexample=example)
+    with pytest.raises(AssertionError):
+        reproduced(report, lambda x: got, "torch", monkeypatch)
+    assert reproduced(report, lambda x: right, "torch", monkeypatch)
+
+
 def test_the_place_of_a_list_in_a_list_is_named():
     report = check(lambda x: None, CODES)
     example = dataclasses.replace(report.counterexample, expected=[[np.zeros(1)], [np.zeros(2)]])
