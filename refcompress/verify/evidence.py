@@ -168,8 +168,6 @@ def _sample(sweep: Sweep, found: Found, ends: tuple[int, int]) -> tuple[Array, A
 
 def _within(found: Found) -> Array:
     """Return places that differ: spread over all of them."""
-    if not found.intervals:
-        return np.empty(0, np.int64)
     starts = np.array([i[0] for i in found.intervals], np.int64)
     sizes = np.array([i[1] - i[0] + 1 for i in found.intervals], np.int64)
     before = np.cumsum(sizes) - sizes

@@ -82,6 +82,14 @@ def test_the_time_of_one_input_is_that_of_the_call_on_all(monkeypatch):
     assert evidence.probe(BYTES, dying(0, BYTES)).each == 4 / 4096
 
 
+def test_a_question_that_signals_makes_no_complaint():
+    positive = replace(CODES, accepts=lambda args, settings: np.log(args[0]) > 0)  # of 0, of -1
+    sweep = Sweep(positive, dict(CODES.defaults), (), "float16")
+    with np.errstate(all="raise"):
+        probe = evidence.probe(sweep, from_callable(lambda x: CODES.answer((x,), CODES.defaults), ["x"]))
+    assert all((e.args[0] > 1).all() for e in probe.exchanges)
+
+
 def test_a_signalling_nan_makes_no_complaint():
     signalling = np.array([0x7F800001], np.uint32).view(np.float32)
     found = Found(silent=((place(1.0, WHOLE), int(WHOLE.patterns.places(signalling)[0]), "dies"),))
