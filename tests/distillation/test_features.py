@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracles.distillation import cosines, distance, relation_loss, relative_distances
 
 from refcompress.distillation.features import (
+    _norm,
     angle_relation,
     distance_relation,
     hint_gradients,
@@ -377,3 +378,21 @@ def test_examples_that_all_but_coincide_give_a_loss_without_a_warning(loss):
     features = [[1.0, 0.0], [0.0, 2.0**-1070], [0.0, 0.0], [1.0, 1.0]]
     with np.errstate(all="raise"):
         assert 0 <= loss(features, features[::-1]) < 1
+
+
+def test_each_distance_is_scaled_by_itself():
+    differences = np.array([[3e-200, 4e-200], [3e200, 4e200], [0.0, 0.0]])
+    assert _norm(differences).tolist() == pytest.approx([5e-200, 5e200, 0.0], rel=4e-16, abs=0)
+    assert _norm(np.zeros((2, 0))).tolist() == [0.0, 0.0]
+
+
+def test_of_two_examples_the_one_distance_is_its_own_mean():
+    two = np.array([[0.0, 1.0], [2.0, 3.0]])
+    assert rkd_distance_gradient(two, 3 * two).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    with pytest.raises(ValueError, match="2"):
+        rkd_distance_gradient(two[:1], two[:1])
+
+
+def test_a_hint_is_divided_by_the_examples_unless_asked_otherwise():
+    student, teacher, projection = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 3)), np.ones((2, 3))
+    assert hint_loss(student, teacher, projection) == (3 * 2**2 + 3 * 6**2) / (2 * 2)
