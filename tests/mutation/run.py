@@ -33,10 +33,11 @@ import tomllib
 from pathlib import Path
 
 from changes import changes
-from swap import exchange, functions_of
+from swap import compiled, exchange, functions_of
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".mutation"
+FORK = multiprocessing.get_context("fork")
 MEMORY = 6 << 30  # a changed size may ask for more than the machine has
 WARM = (
     "numpy",
@@ -138,9 +139,8 @@ def imported_anew(pipe, name, path, text, tests, order):
 
 def within(target, args, timeout):
     """Return what a forked process sends: how its tests end (0: all pass), which failed, and the seconds of each."""
-    fork = multiprocessing.get_context("fork")
-    receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=target, args=(sender, *args))
+    receiver, sender = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=target, args=(sender, *args))
     process.start()
     sender.close()
     ended = receiver.poll(timeout)
@@ -159,8 +159,8 @@ class Server:
 
     def __init__(self, name, path, source, tests):
         self.name, self.path, self.source = name, path, source
-        self.here, self.there = multiprocessing.get_context("fork").Pipe()
-        self.process = multiprocessing.get_context("fork").Process(target=self.serve, args=(tests,))
+        self.here, self.there = FORK.Pipe()
+        self.process = FORK.Process(target=self.serve, args=(tests,))
         self.process.start()
         self.there.close()
 
@@ -171,15 +171,16 @@ class Server:
 
     def pytest_runtestloop(self, session):
         """In place of running the tests that were collected: wait for changes."""
-        functions = functions_of(self.name)
+        functions, old = functions_of(self.name), compiled(self.source, str(self.path))
         while (asked := self.there.recv()) is not None:
             text, order, timeout = asked
-            self.there.send(within(self.exchanged, (session, functions, text, order), timeout))
+            self.there.send(within(self.exchanged, (session, functions, old, text, order), timeout))
         return True
 
-    def exchanged(self, pipe, session, functions, text, order):
+    def exchanged(self, pipe, session, functions, old, text, order):
+        """Exchange the code and run the tests that were collected; what a process for ``within`` does."""
         os.setpgid(0, 0)
-        if not exchange(functions, str(self.path), self.source, text):
+        if not exchange(functions, old, compiled(text, str(self.path))):
             pipe.send((0, "", {}))
             return
         from _pytest.main import pytest_runtestloop
@@ -271,10 +272,10 @@ def try_all(module, again, progress):
                 continue
             order = {test: took / (1 + wins[test]) for test, took in seconds.items()}
             status, by, _ = server.attempt(change.text, order, timeout)
-            for tests in groups if not status else ():
-                status, by, _ = within(imported_anew, (name, path, change.text, tests, order), timeout)
+            for tests in groups:
                 if status:
                     break
+                status, by, _ = within(imported_anew, (name, path, change.text, tests, order), timeout)
             if status:
                 wins[by] += 1
                 print(json.dumps({"module": mark, "change": change.digest, "by": by}), file=file, flush=True)

@@ -12,6 +12,11 @@ import types
 OF_A_FUNCTION = 0x2  # CO_NEWLOCALS: not a module's or a class's
 
 
+def compiled(text, path):
+    """Return the code objects of a text, in its order."""
+    return list(codes(compile(text, path, "exec")))
+
+
 def codes(code):
     """Yield a code object and all inside it, in the order of the text."""
     yield code
@@ -31,9 +36,8 @@ def functions_of(name):
     return [thing for thing in gc.get_objects() if type(thing) is types.FunctionType and thing.__module__ == name]
 
 
-def exchange(functions, path, old_text, new_text):
+def exchange(functions, old, new):
     """Give functions made from one text the code of the other; return whether that is all that has changed."""
-    old, new = (list(codes(compile(text, path, "exec"))) for text in (old_text, new_text))
     if [code.co_qualname for code in old] != [code.co_qualname for code in new]:
         return False
     pairs = list(zip(old, new, strict=True))
