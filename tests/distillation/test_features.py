@@ -99,6 +99,52 @@ def test_hints_are_infinite_where_the_result_is_and_not_on_the_way(arrays, reduc
 
 
 @FEW
+@given(n=st.integers(1, 4), up=st.integers(1022, 1023), of_w=st.integers(0, 20), teacher=st.integers(-3, 3))
+def test_gradients_are_exact_where_only_the_prediction_of_one_example_overflows(n, up, of_w, teacher):
+    # s W = 2^up (1 + 1 - 1), which overflows on the way; each number is a few bits, so that no rounding is left
+    s = np.zeros((n, 3))
+    s[0] = np.ldexp([1.0, 1.0, -1.0], up - of_w)
+    t, w = np.ldexp(np.full((n, 1), float(teacher)), up - 3), np.ldexp(np.ones((3, 1)), of_w)
+    exact = [np.vectorize(Fraction, otypes=[object])(a) for a in (s, t, w)]
+    assert hint_loss(s, t, w) == np.inf
+    for got, right in zip(hint_gradients(s, t, w), hint_gradients(*exact), strict=True):
+        np.testing.assert_array_equal(got, np.vectorize(_float, otypes=[float])(right))
+
+
+@FEW
+@given(up=st.integers(0, 900), lone=st.integers(-150, 150))
+def test_a_projection_may_be_as_large_as_a_float_is(up, lone):
+    s, t, w = np.array([[1.0, 1.0, -1.0]]), np.array([[0.0]]), np.full((3, 1), 2.0**1023)
+    by_student, by_projection = hint_gradients(np.ldexp(s, -lone), t, np.ldexp(w, min(lone, 0)))
+    assert np.isinf(by_student).all()
+    far = 1023 + min(lone, 0) - 2 * lone
+    np.testing.assert_array_equal(by_projection.ravel(), [_float(v * Fraction(2) ** far) for v in (1, 1, -1)])
+
+
+def _float(v):
+    return float(v) if abs(v) < 2**1024 else np.copysign(np.inf, float(v > 0) - 0.5)
+
+
+def test_a_loss_may_be_finite_where_its_sum_of_squares_is_not():
+    s, t, w = np.zeros((4, 1)), np.zeros((4, 1)), np.ones((1, 1))
+    s[2] = 2.0**512
+    assert hint_loss(s, t, w) == 2.0**1021
+
+
+def test_examples_beside_one_that_overflows_keep_their_digits():
+    s, t, w = np.array([[2.0**1023, 2.0**1023], [2.0**-600, 2.0**-610]]), np.zeros((2, 1)), np.ones((2, 1))
+    by_student, _ = hint_gradients(s, t, w)
+    assert by_student[1].tolist() == [2.0**-601 + 2.0**-611] * 2
+
+
+def test_hints_of_float32_neither_overflow_nor_underflow_with_a_warning():
+    with np.errstate(all="raise"):
+        for size, gradient in ((2.0**100, np.inf), (2.0**-100, 0.0)):
+            s = np.array([[size]], np.float32)
+            assert [g.item() for g in hint_gradients(s, 0 * s, s)] == [gradient, gradient]
+
+
+@FEW
 @given(arrays=HINTS, reduction=REDUCTION)
 def test_hints_of_floats_are_within_their_bounds(arrays, reduction):
     exact = [np.vectorize(lambda v: Fraction(float(v) / 7), otypes=[object])(a) for a in arrays]
@@ -330,6 +376,12 @@ def test_a_gradient_has_the_dtype_of_the_student():
     assert {g.dtype for g in hint_gradients(s, s, np.eye(2, dtype=np.float32))} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("wide", range(3))
+def test_one_float64_makes_both_gradients_of_a_hint_float64(wide):
+    arrays = [np.eye(2, dtype=np.float64 if place == wide else np.float32) for place in range(3)]
+    assert {g.dtype for g in hint_gradients(*arrays)} == {np.dtype(np.float64)}
+
+
 def test_the_inputs_are_not_changed():
     s, t, w = np.arange(6.0).reshape(3, 2), np.ones((3, 1)), np.ones((2, 1))
     for array in (s, t, w):
@@ -351,7 +403,22 @@ def test_the_inputs_are_not_changed():
             ValueError,
             r"projection has shape \(1, 1\): it must be \(1, 2\)",
         ),
-        (hint_gradients, ([[np.nan]], [[1.0]], [[1.0]]), ValueError, r"student\[0, 0\] is nan: only finite values can"),
+        (hint_loss, ([[1.0]], [1.0], [[1.0]]), ValueError, r"teacher has shape \(1,\): it must be \(examples, feat"),
+        (
+            hint_gradients,
+            ([[np.nan]], [[1.0]], [[1.0]]),
+            ValueError,
+            "student.* is nan: only finite values can be compared",
+        ),
+        (
+            hint_loss,
+            (np.ones((0, 1)), np.ones((0, 2)), np.ones((1, 2))),
+            ValueError,
+            r"teacher has shape \(0, 2\): reduc",
+        ),
+        (rkd_distance_loss, ([["a"]], [[1.0]]), TypeError, "student has dtype <U1"),
+        (rkd_distance_loss, ([1.0], [[1.0]]), ValueError, r"student has shape \(1,\): it must be \(examples, feat"),
+        (rkd_distance_loss, ([[np.inf]], [[1.0]]), ValueError, "student.* is inf: only finite values can be compared"),
         (rkd_distance_loss, ([[1.0]], [[1.0]]), ValueError, r"student has shape \(1, 1\): relations need at least 2"),
         (rkd_angle_loss, (np.eye(2), np.eye(2)), ValueError, "relations need at least 3 examples"),
         (rkd_angle_gradient, (np.eye(3), np.eye(4)), ValueError, "they must have as many rows"),
@@ -378,6 +445,47 @@ def test_examples_that_all_but_coincide_give_a_loss_without_a_warning(loss):
     features = [[1.0, 0.0], [0.0, 2.0**-1070], [0.0, 0.0], [1.0, 1.0]]
     with np.errstate(all="raise"):
         assert 0 <= loss(features, features[::-1]) < 1
+
+
+@pytest.mark.parametrize("size", [2.0**-1040, 2.0**-1072])
+@pytest.mark.parametrize("loss", [rkd_distance_loss, rkd_angle_loss])
+def test_examples_may_differ_by_subnormals_alone(loss, size):
+    far, near = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
+    scale = np.array([size, size, 4 * size])  # the last is the same for all, and no larger than it need be
+    with np.errstate(all="raise"):
+        assert loss(far * scale, near) == loss(far, near)
+        assert np.isfinite(loss(far * [size, size, 1.0], near))
+
+
+@pytest.mark.parametrize("gradient", [rkd_distance_gradient, rkd_angle_gradient])
+def test_gradients_overflow_without_a_warning(gradient):
+    far, near = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
+    with np.errstate(all="raise"):
+        assert not np.isfinite(gradient(far * [2.0**-1072, 2.0**-1072, 1.0], near)).all()
+
+
+def test_subnormal_features_keep_every_digit():
+    steps = np.array([[0.0], [1.0], [3.0], [4.0]])  # the mean distance, 14/6, is no multiple of the smallest float
+    near = [[0.0], [1.0], [2.0], [5.0]]
+    assert rkd_distance_loss(steps * 2.0**-1074, near) == rkd_distance_loss(steps, near)
+
+
+def test_an_angle_at_examples_that_coincide_has_no_gradient():
+    s, t = [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    assert rkd_angle_loss(s, t) > 0
+    assert not rkd_angle_gradient(s, t).any()
+
+
+def test_features_of_no_width_are_all_alike():
+    none, some = np.zeros((3, 0)), np.array([[0.0], [1.0], [3.0]])
+    for loss, gradient in ((rkd_distance_loss, rkd_distance_gradient), (rkd_angle_loss, rkd_angle_gradient)):
+        assert loss(none, some) == loss(np.zeros((3, 1)), some)
+        assert gradient(none, some).shape == (3, 0)
+
+
+def test_a_distance_underflows_without_a_warning():
+    with np.errstate(all="raise"):
+        assert _norm(np.array([[1.0, 1e-300]])).tolist() == [1.0]
 
 
 def test_each_distance_is_scaled_by_itself():
