@@ -447,7 +447,7 @@ def test_examples_that_all_but_coincide_give_a_loss_without_a_warning(loss):
         assert 0 <= loss(features, features[::-1]) < 1
 
 
-@pytest.mark.parametrize("size", [2.0**-1040, 2.0**-1072])
+@pytest.mark.parametrize("size", [2.0**-1040, 2.0**-1072, 2.0**-1074])
 @pytest.mark.parametrize("loss", [rkd_distance_loss, rkd_angle_loss])
 def test_examples_may_differ_by_subnormals_alone(loss, size):
     far, near = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
