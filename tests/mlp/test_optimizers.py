@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import mlp as oracle
 
-from refcompress.mlp.optimizers import SGD, Adam, AdamState
+from refcompress.mlp.optimizers import SGD, Adam, AdamState, Optimizer
 
 U = Fraction(1, 2**53)
 RATES = st.fractions(0, 1, max_denominator=12)
@@ -203,6 +203,7 @@ def test_the_weight_decay_of_adam_is_a_part_of_the_gradient():
         (lambda: Adam(epsilon=0.0), ValueError, "epsilon is 0.0: it must be above 0"),
         (lambda: Adam(lr=True), TypeError, r"lr is True \(bool\): it must be a number"),
         (lambda: Adam(weight_decay=None), TypeError, r"weight_decay is None \(NoneType\): it must be a number"),
+        (lambda: Adam(beta2=1.0), ValueError, "beta2 is 1.0: it must be at least 0 and below 1"),
     ],
 )
 def test_a_bad_setting_is_named(make, error, message):
@@ -214,3 +215,34 @@ def test_settings_cannot_be_changed():
     for optimizer in OPTIMIZERS:
         with pytest.raises(AttributeError):
             optimizer.lr = 1.0
+
+
+def test_adam_is_that_of_its_paper_unless_asked_otherwise():
+    assert Adam() == Adam(lr=0.001, beta1=0.9, beta2=0.999, epsilon=0.00000001, weight_decay=0.0)
+
+
+def test_sgd_has_no_momentum_unless_asked_for():
+    w, v = SGD(0.5).step(np.array([1.0]), np.array([2.0]), np.array([4.0]))
+    assert (w.tolist(), v.tolist()) == ([0.0], [2.0])
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_is_one(optimizer):
+    assert isinstance(optimizer, Optimizer)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.5), Adam(0.5)])
+def test_without_weight_decay_a_weight_has_no_part_in_its_gradient(optimizer):
+    w = np.array([np.inf])
+    _, state = optimizer.step(w, np.array([1.0]), optimizer.initial_state(w))
+    assert np.isfinite(moments(state)).all()
+
+
+def test_states_that_hold_arrays_are_equal_only_to_themselves():
+    state = Adam().initial_state(np.ones(3))
+    assert state == state
+    assert state != AdamState(state.t, state.first, state.second)
+
+
+def test_a_fraction_may_be_as_large_as_the_largest_float():
+    assert SGD(Fraction(np.finfo(float).max)).lr == Fraction(np.finfo(float).max)

@@ -97,12 +97,27 @@ def test_random_scores_are_a_shuffle_that_the_seed_decides():
     assert sorted(random_scores(w, seed=3).ravel()) == list(range(1, 21))
     assert np.array_equal(random_scores(w, seed=3), random_scores(w, seed=3))
     assert not np.array_equal(random_scores(w, seed=3), random_scores(w, seed=4))
+    assert np.array_equal(random_scores(w), random_scores(w, seed=0))
+    assert random_scores(w).shape == w.shape
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.float16, ">f4", ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn])
 def test_magnitudes_are_exact_in_every_dtype(dtype):
     w = np.array([-128, 3, 0]).astype(dtype)
     assert magnitude_scores(w).tolist() == [128.0, 3.0, 0.0]
+
+
+@pytest.mark.parametrize("scope", sorted(SCOPES))
+@pytest.mark.parametrize("rule", [{"rounding": "floor"}, {"rounding": "ceil"}, {"counts": "removed"}])
+def test_how_many_stay_is_rounded_as_asked(scope, rule):
+    (mask,) = masks_by_score([np.arange(5.0).reshape(5, 1)], 0.5, scope=scope, **rule)
+    assert mask.sum() == keep_count(5, 0.5, **rule)
+
+
+@pytest.mark.parametrize("scope", sorted(SCOPES))
+def test_ties_keep_the_highest_index_in_every_scope_if_asked_to(scope):
+    (mask,) = masks_by_score([np.ones((4, 1))], 0.5, scope=scope, ties="highest_index")
+    assert mask.ravel().tolist() == [False, False, True, True]
 
 
 def test_ties_keep_the_lowest_index_in_every_scope():
@@ -133,12 +148,20 @@ def test_a_model_of_no_arrays_has_no_masks():
         (lambda: wanda_scores([1.0], [1.0]), ValueError, r"w has shape \(1,\): it must be \(inputs, outputs\)"),
         (lambda: wanda_scores([[1.0, 2.0]], [1.0, 2.0]), ValueError, r"norms has shape \(2,\): w has 1 inputs"),
         (lambda: wanda_scores([[1.0]], [-1.0]), ValueError, r"norms\[0\] is -1.0: a norm is at least 0"),
-        (lambda: masks_by_score([[1.0], [-1.0]], 0.5), ValueError, r"scores\[1\]\[0\] is -1.0: a score is at least 0"),
+        (
+            lambda: masks_by_score([[1.0], [0, 0.5, -1.0]], 0.5),
+            ValueError,
+            r"scores\[1\]\[2\] is -1.0: a score is at least 0",
+        ),
         (lambda: masks_by_score([[np.nan]], 0.5), ValueError, r"scores\[0\]\[0\] is nan: a NaN cannot be ranked"),
         (lambda: masks_by_score([[1.0]], 0.5, scope="row"), ValueError, "scope is 'row': it must be one of tensor"),
         (lambda: masks_by_score([[1.0]], 0.5, scope="output"), ValueError, r"scores\[0\] has shape \(1,\)"),
         (lambda: masks_by_score([[1.0]], 2.0), ValueError, "sparsity is 2.0"),
         (lambda: global_masks([[1.0]], 2), ValueError, "k is 2: it must be from 0 to 1"),
+        (lambda: global_masks([[1.0], ["a"]], 1), TypeError, r"weights\[1\] has dtype"),
+        (lambda: global_masks(3, 1), TypeError, "weights is 3"),
+        (lambda: masks_by_score([[1.0], ["a"]], 0.5), TypeError, r"scores\[1\] has dtype"),
+        (lambda: masks_by_score(3, 0.5), TypeError, "scores is 3"),
         (lambda: global_masks([[1.0], [np.nan]], 1), ValueError, r"weights\[1\]\[0\] is nan: a NaN cannot be ranked"),
     ],
 )
