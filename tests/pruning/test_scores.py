@@ -108,7 +108,7 @@ def test_magnitudes_are_exact_in_every_dtype(dtype):
 
 
 @pytest.mark.parametrize("scope", sorted(SCOPES))
-@pytest.mark.parametrize("rule", [{"rounding": "floor"}, {"rounding": "ceil"}, {"counts": "removed"}])
+@pytest.mark.parametrize("rule", [{"rounding": "floor"}, {"rounding": "ceil"}, {"counts": "pruned"}])
 def test_how_many_stay_is_rounded_as_asked(scope, rule):
     (mask,) = masks_by_score([np.arange(5.0).reshape(5, 1)], 0.5, scope=scope, **rule)
     assert mask.sum() == keep_count(5, 0.5, **rule)
