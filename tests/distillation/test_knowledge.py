@@ -19,6 +19,15 @@ def test_the_outputs_are_the_teacher_s():
     assert np.array_equal(extract_knowledge(teacher, X).outputs, expected)
 
 
+@pytest.mark.parametrize("sizes", [(4, 3), (4, 8, 3)])
+def test_the_activation_is_the_teacher_s(sizes):
+    teacher = initialize(sizes, activation="tanh", seed=0)
+    knowledge = extract_knowledge(teacher, X, sizes=sizes)
+    expected = mlp_forward(teacher.weights, teacher.biases, X, activation="tanh")
+    assert np.array_equal(knowledge.outputs, expected)
+    assert knowledge.start.activation == "tanh"
+
+
 def test_the_features_are_those_after_each_hidden_layer():
     teacher = initialize((4, 8, 6, 3), seed=0)
     features = extract_knowledge(teacher, X).features
@@ -53,13 +62,19 @@ def test_of_a_teacher_without_hidden_layers_the_start_is_the_teacher():
     assert fingerprint(extract_knowledge(teacher, X, sizes=(4, 3)).start) == fingerprint(teacher)
 
 
-def test_the_neurons_that_contribute_most_are_kept():
+@pytest.mark.parametrize(
+    ("outgoing", "kept"),
+    [
+        ([[1.0, 1.0], [0.1, 0.1], [1.0, -1.0]], [0, 2]),  # 1 * 2, 5 * 0.2, 3 * 2
+        ([[1.0, 1.0], [0.5, 0.5], [1.0, -1.0]], [1, 2]),  # 1 * 2, 5 * 1, 3 * 2
+    ],
+)
+def test_the_neurons_that_contribute_most_are_kept(outgoing, kept):
     w1 = np.eye(4)[:, :3] * [1.0, 5.0, 3.0]
-    w2 = np.array([[1.0, 1.0], [0.1, 0.1], [1.0, -1.0]])
-    teacher = MLP((w1, w2), (np.zeros(3), np.zeros(2)))
-    # mean |h| * sum |w_out| with x = 1 everywhere: 1 * 2, 5 * 0.2, 3 * 2
+    teacher = MLP((w1, np.array(outgoing)), (np.zeros(3), np.zeros(2)))
+    # mean |h| * sum |w_out| with x = 1 everywhere
     start = extract_knowledge(teacher, np.ones((5, 4)), sizes=(4, 2, 2)).start
-    assert np.array_equal(start.weights[0], w1[:, [0, 2]])
+    assert np.array_equal(start.weights[0], w1[:, kept])
 
 
 @pytest.mark.parametrize(
@@ -76,3 +91,15 @@ def test_the_neurons_that_contribute_most_are_kept():
 def test_sizes_that_do_not_fit_the_teacher_are_refused(sizes, message):
     with pytest.raises(ValueError, match=message):
         extract_knowledge(initialize((4, 8, 3), seed=0), X, sizes=sizes)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "sizes", "message"),
+    [
+        ("a network", None, "teacher is 'a network': it must be MLP"),
+        (initialize((4, 8, 3), seed=0), 3, "sizes is 3: it must be a list of widths"),
+    ],
+)
+def test_a_wrong_argument_is_named(teacher, sizes, message):
+    with pytest.raises(TypeError, match=f"^{message}"):
+        extract_knowledge(teacher, X, sizes=sizes)
