@@ -42,7 +42,7 @@ def _fractions(array: Array, name: str) -> Array:
 
 def common_dtype(*arrays: Array) -> np.dtype[Any]:
     """Return the narrowest float that holds all arrays exactly, or object where one of them holds fractions."""
-    dtypes = {array.dtype for array in arrays}
+    dtypes = dict.fromkeys(array.dtype for array in arrays)  # no set, whose order differs from run to run
     return np.dtype(object) if np.dtype(object) in dtypes else arguments.common_float(dtypes)
 
 
@@ -57,9 +57,7 @@ def widen(array: Array, dtype: np.dtype[Any]) -> Array:
         return array.astype(np.float64, order="C", copy=False)  # a BLAS adds up in another order for each layout
     if is_exact(array.dtype):
         return array
-    exact = np.empty(array.shape, object)
-    exact[...] = array.astype(np.float64)
-    return _fractions_of(exact)
+    return _fractions_of(array.astype(np.float64))
 
 
 def narrow(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -1,4 +1,5 @@
 from fractions import Fraction
+from itertools import combinations, permutations
 
 import ml_dtypes
 import numpy as np
@@ -62,6 +63,25 @@ def test_floats_become_the_fractions_they_are(values):
     assert widen(np.array(values, float), EXACT).tolist() == [Fraction(v) for v in values]
 
 
+@pytest.mark.parametrize("dtype", ["f2", BFLOAT16, "f8", "O"])
+def test_what_meets_fractions_is_made_of_fractions(dtype):
+    values = np.array([0.5, 3.0]).astype(dtype) if dtype != "O" else np.array([Fraction(1, 2), Fraction(3)], object)
+    result = widen(values, EXACT)
+    assert result.dtype == object
+    assert {type(v) for v in result} == {Fraction}
+
+
+def test_widening_does_not_round_a_fraction():
+    third = np.array([Fraction(1, 3)], object)
+    assert widen(third, EXACT).tolist() == [Fraction(1, 3)]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_wide_array_lies_in_c_order_however_it_lay(dtype):
+    array = np.asfortranarray(np.arange(6).reshape(2, 3), dtype)
+    assert widen(array, np.dtype(np.float64)).flags.c_contiguous
+
+
 def test_whole_numbers_among_fractions_become_fractions():
     result = numbers(np.array([2**70, Fraction(1, 3), np.int8(3)], object), "x", "used")
     assert result.tolist() == [Fraction(2**70), Fraction(1, 3), Fraction(3)]
@@ -81,6 +101,13 @@ def test_whole_numbers_among_fractions_become_fractions():
 )
 def test_the_common_dtype_holds_all_exactly(dtypes, common):
     assert common_dtype(*(np.zeros(1, dtype) for dtype in dtypes)).name == common
+
+
+def test_fractions_hold_floats_that_have_no_common_dtype_in_numpy():
+    fractions = np.zeros(1, object)
+    for pair in combinations(FORMATS, 2):
+        for arrays in permutations([*(np.zeros(1, dtype) for dtype in pair), fractions]):
+            assert common_dtype(*arrays) == EXACT
 
 
 @pytest.mark.parametrize(
