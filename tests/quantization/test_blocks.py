@@ -38,3 +38,15 @@ def test_there_is_one_scale_a_block():
     blocks, axis = blocks_of(np.zeros((2, 8)), "x", 1, 4)
     with pytest.raises(ValueError, match=r"scales has shape \(2,\): one a block makes \(2, 2\)"):
         scales_of([1.0, 2.0], "scales", blocks, axis)
+
+
+@pytest.mark.parametrize("length", [0, 8])
+def test_a_block_that_no_memory_holds_is_refused_of_an_empty_axis_too(length):
+    with pytest.raises(ValueError, match=r"^block_size is \(1000000000000000000,\): no array has more than"):
+        blocks_of(np.zeros((2, length)), "x", -1, 10**18)
+
+
+def test_scales_that_are_no_numbers_are_named():
+    blocks, axis = blocks_of(np.zeros(8), "x", 0, 4)
+    with pytest.raises(TypeError, match=r"^scales has dtype <U1: it must hold integers or floats"):
+        scales_of(["a", "b"], "scales", blocks, axis)
