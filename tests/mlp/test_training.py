@@ -51,6 +51,28 @@ def test_the_same_seed_gives_the_same_bytes(optimizer, batch_size):
     assert runs[0].history == runs[1].history
 
 
+def test_what_is_not_said_is_seed_0_32_rows_a_batch_and_nothing_held_out():
+    result = train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=2)
+    said = train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=2, seed=0, batch_size=32, validation=0.0)
+    assert same_bytes(result.model, said.model)
+    assert result.history.validation == ()
+
+
+def test_without_a_validation_the_shuffles_alone_draw_from_the_seed():
+    recorder, generator = Recorder(), np.random.default_rng(7)
+    train(MODEL, X, recorder, optimizer=SGD(0.1), epochs=2, batch_size=50, seed=7)
+    assert recorder.calls == [generator.permutation(50).tolist() for _ in range(2)]
+
+
+def test_the_seed_draws_the_rows_that_are_held_out():
+    held = []
+    for seed in (1, 2):
+        recorder = Recorder()
+        train(MODEL, X, recorder, optimizer=SGD(0.1), epochs=1, batch_size=50, seed=seed, validation=0.2)
+        held.append(recorder.calls[-1])
+    assert held[0] != held[1]
+
+
 def test_another_seed_gives_another_shuffle():
     first, second = (train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=1, seed=s).model for s in (1, 2))
     assert not same_bytes(first, second)
@@ -220,6 +242,48 @@ def test_a_narrow_model_is_trained_in_float32():
     assert [a.astype(np.float16).tobytes() for a in parameters(expected)] == [a.tobytes() for a in parameters(result)]
 
 
+@pytest.mark.parametrize("wide", ["weights", "biases"])
+def test_the_widest_array_says_what_a_model_is_trained_in_and_rounded_to(wide):
+    weights = [w.astype(np.float64 if wide == "weights" else np.float32) for w in MODEL.weights]
+    biases = [b.astype(np.float64 if wide == "biases" else np.float32) for b in MODEL.biases]
+    seen = set()
+
+    def objective(output, rows):
+        seen.add(output.dtype)
+        return 1.0, np.zeros_like(output)
+
+    result = train(MLP(weights, biases), X, objective, optimizer=SGD(0.1), epochs=1).model
+    assert seen == {a.dtype for a in parameters(result)} == {np.dtype(np.float64)}
+
+
+def test_the_gradients_of_a_narrow_model_are_added_up_in_float32():
+    # 1 + 2^-24 is a tie in float32: the sum over the rows is 1, and with the decay of the bias, 2^-24, 1 again
+    tiny = np.float32(2.0**-24)
+
+    def objective(output, rows):
+        return 1.0, np.array([[1], [tiny]], np.float32)
+
+    model = MLP([np.zeros((1, 1), np.float32)], [np.array([tiny])])
+    optimizer = SGD(1.0, weight_decay=1.0)
+    result = train(model, np.zeros((2, 1)), objective, optimizer=optimizer, epochs=1).model
+    assert result.biases[0].item() == 2.0**-24 - 1
+
+
+def test_a_wide_gradient_of_the_output_is_rounded_to_what_the_model_is_trained_in():
+    # 1 + 0.75 * 2^-24 is 1 in float32; times 1.5 it would be above 1.5
+    def objective(output, rows):
+        return 1.0, np.full(output.shape, 1 + 0.75 * 2.0**-24)
+
+    model = MLP([np.zeros((1, 1), np.float32)], [np.zeros(1, np.float32)])
+    result = train(model, [[1.5]], objective, optimizer=SGD(1.0), epochs=1).model
+    assert result.weights[0].item() == -1.5
+
+
+def test_the_activation_stays():
+    model = initialize((3, 6, 2), activation="tanh")
+    assert train(model, X, classification(Y), optimizer=SGD(0.1), epochs=1).model.activation == "tanh"
+
+
 def test_whole_numbers_and_read_only_big_endian_views_are_trained_on():
     x = np.arange(20).reshape(10, 2) % 7
     labels = np.arange(10) % 2
@@ -260,6 +324,24 @@ def test_the_objectives_are_the_losses_of_their_rows(rows):
     loss, gradient = regression(GOALS)(output, rows)
     assert loss == mse_loss(output, GOALS[rows])
     assert np.array_equal(gradient, mse_gradient(output, GOALS[rows]))
+
+
+def test_one_output_is_one_class():
+    loss, gradient = classification([0, 0])(np.array([[5.0]]), np.array([1]))
+    assert (loss, gradient.tolist()) == (0.0, [[0.0]])
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_label_needs_an_output_whether_or_not_its_row_is_in_the_batch(outputs):
+    with pytest.raises(ValueError, match=rf"^labels\[1\] is 2: the network has {outputs} outputs, one a class"):
+        classification([0, 2])(np.zeros((1, outputs)), np.array([0]))
+
+
+@pytest.mark.parametrize("objective", [classification(Y), regression(GOALS)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_has_the_dtype_of_the_output(objective, dtype):
+    _, gradient = objective(np.ones((3, 2), dtype), np.array([4, 5, 6]))
+    assert gradient.dtype == dtype
 
 
 @pytest.mark.parametrize("weight", [0, 0.25, 1])
@@ -316,6 +398,23 @@ def test_progress_is_shown_on_a_terminal(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_progress_counts_epochs_and_shows_a_loss_only_of_those_that_are_over(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=3, progress=True)
+    first, *later = [shown for shown in sys.stderr.getvalue().split("\r") if shown.strip()]
+    assert first.startswith("training: ")
+    assert "?epoch/s" in first
+    assert "loss" not in first
+    assert later
+    assert all("loss" in shown and "0/3" not in shown for shown in later)
+
+
+def test_a_terminal_is_left_alone_unless_progress_is_wanted(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=3)
+    assert sys.stderr.getvalue() == ""
+
+
 def test_progress_says_nothing_to_a_pipe_and_changes_no_result(capsys):
     shown = train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=3, progress=True)
     silent = train(MODEL, X, classification(Y), optimizer=SGD(0.1), epochs=3)
@@ -341,12 +440,19 @@ def test_accuracy_is_the_share_of_rows_whose_largest_output_is_the_label():
     assert accuracy(model, np.zeros((2, 3)), [0, 1]) == 0.5  # of equal outputs the first counts
 
 
+def test_accuracy_is_that_of_the_model_s_activation():
+    negative = [[-2.0, -1.0]]  # which relu would make equal
+    assert accuracy(MLP([np.eye(2)] * 2, [np.zeros(2)] * 2, "identity"), negative, [1]) == 1.0
+    assert accuracy(MLP([np.eye(2)] * 2, [np.zeros(2)] * 2, "relu"), negative, [1]) == 0.0
+
+
 DEFAULTS = {"model": MODEL, "x": X, "objective": classification(Y), "optimizer": SGD(0.1), "epochs": 1}
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
+        ({"model": 3}, TypeError, "^model is 3: it must be MLP"),
         ({"x": X[:, :2]}, ValueError, r"x has shape \(50, 2\): it must be \(n, 3\), one example a row"),
         ({"x": X[0]}, ValueError, r"x has shape \(3,\): it must be \(n, 3\), one example a row"),
         ({"x": X[:40]}, ValueError, "x has 40 rows, the objective has 50 rows: they must be equal"),
@@ -374,6 +480,7 @@ DEFAULTS = {"model": MODEL, "x": X, "objective": classification(Y), "optimizer":
         ({"epochs": 1.0}, TypeError, "epochs is 1.0"),
         ({"batch_size": 0}, ValueError, "batch_size is 0: it must be at least 1"),
         ({"seed": None}, TypeError, "seed is None"),
+        ({"seed": -1}, ValueError, "seed is -1: it must be at least 0"),
         ({"validation": 1.0}, ValueError, "validation is 1.0: of 50 rows of x none is left to train on"),
         ({"validation": -0.1}, ValueError, "validation is -0.1: it must be from 0 to 1"),
         (
@@ -394,10 +501,27 @@ DEFAULTS = {"model": MODEL, "x": X, "objective": classification(Y), "optimizer":
             ValueError,
             r"masks\[0\]\[0, 0\] is 2: a mask holds True and False, or 1 and 0",
         ),
+        (
+            {"masks": [np.array([[0, 1] * 3, [1, 0, 1, 2, 0, 1], [2] * 6]), np.ones((6, 2), int)]},
+            ValueError,
+            r"masks\[0\]\[1, 3\] is 2: a mask holds True and False, or 1 and 0",
+        ),
+        (
+            {"masks": [np.ones((3, 6), bool), 1 - 2 * np.eye(6, 2, -1, int)]},
+            ValueError,
+            r"masks\[1\]\[1, 0\] is -1: a mask holds True and False, or 1 and 0",
+        ),
+        ({"masks": 3}, TypeError, "^masks is 3: it must be a list of arrays"),
+        ({"masks": [np.ones((3, 6), bool), [[1], [1, 0]]]}, TypeError, r"^masks\[1\] is a list that is no array"),
         ({"masks": [np.ones((3, 6)), np.ones((6, 2))]}, TypeError, r"masks\[0\] has dtype float64: it must hold"),
         ({"progress": 1}, TypeError, "progress is 1: it must be True or False"),
         (
             {"model": MLP([np.full((3, 2), Fraction(1), object)], [np.zeros(2)])},
+            TypeError,
+            "model holds fractions: training computes in floats",
+        ),
+        (
+            {"model": MLP([np.ones((3, 2))], [np.full(2, Fraction(1), object)])},
             TypeError,
             "model holds fractions: training computes in floats",
         ),
@@ -420,6 +544,7 @@ def test_a_bad_argument_of_train_is_named(changes, error, message):
             ValueError,
             r"targets has shape \(1,\): it must be \(n, outputs\), one example a row",
         ),
+        (lambda: regression([["a"]]), TypeError, "^targets has dtype <U1: it must hold integers or floats"),
         (lambda: regression([[np.inf]]), ValueError, r"targets\[0, 0\] is inf: only finite values can be compared"),
         (
             lambda: mixture(classification(Y), regression(X[:9]), 0.5),
@@ -434,6 +559,7 @@ def test_a_bad_argument_of_train_is_named(changes, error, message):
         ),
         (lambda: accuracy(MODEL, X[:0], []), ValueError, r"labels has shape \(0,\), x has 0 rows"),
         (lambda: accuracy(MODEL, X, Y * 1.0), TypeError, "labels has dtype float64: it must hold integers"),
+        (lambda: accuracy(3, X, Y), TypeError, "^model is 3: it must be MLP"),
     ],
 )
 def test_a_bad_objective_is_named(call, error, message):
@@ -445,3 +571,11 @@ def test_a_mixture_of_free_functions_is_free_of_rows():
     free = Recorder()
     result = train(MODEL, X, mixture(free, free, 0.5), optimizer=SGD(0.01), epochs=1)
     assert same_bytes(result.model, train(MODEL, X, free.inner, optimizer=SGD(0.01), epochs=1).model)
+
+
+@pytest.mark.parametrize("others", [regression(GOALS), Recorder()])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_mixture_knows_the_rows_of_its_parts(others, reverse):
+    parts = [classification(Y), others][:: -1 if reverse else 1]
+    with pytest.raises(ValueError, match="x has 40 rows, the objective has 50 rows: they must be equal"):
+        train(MODEL, X[:40], mixture(*parts, 0.5), optimizer=SGD(0.1), epochs=1)
