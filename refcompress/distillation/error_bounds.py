@@ -50,7 +50,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from refcompress.arguments import Array
+from refcompress.arguments import Array, same_shape
 from refcompress.distillation.losses import logits
 from refcompress.elementary import exp, log
 from refcompress.mlp.error_bounds import FLOAT64_UNIT, SCALING_STEPS, Precision
@@ -211,7 +211,7 @@ def distillation_gradient_bound(
             logs = logs + np.sum(sizes, axis=-1, keepdims=True)
             moved, size = terms + p.error * (logs + 2) + p.size * row, p.size * (logs + 2)
         moved = (moved + p.size * (lost + rounding) + rounding * size) * (1 + rounding)
-        scaling, most = _gamma(SCALING_STEPS + 4, precision), max(1.0, factor, factor / temperature, 1 / temperature)
+        scaling, most = _gamma(SCALING_STEPS + 4, precision), max(1.0, factor, 1 / temperature)
         error = (moved * (1 + scaling) + scaling * size) * factor / temperature / n
         error = error + 16 * precision.tiny * (1 + logs) * most * (1 + rounding) * (1 + scaling)
         return _upward(error, c, size * most, precision)
@@ -228,10 +228,11 @@ def _sides(
 ) -> tuple[_Softmax, _Softmax, int, float]:
     """Return the distribution that the terms are weighed by, the other one, N and the factor T^2 or 1."""
     s, t = logits(student, "student"), logits(teacher, "teacher")
+    same_shape(s, t, "student", "teacher")
     n = divisor(s.shape if s.ndim > 1 else (1, *s.shape), reduction, "student")
     with np.errstate(all="ignore"):
         one, other = (_softmax(z, temperature, precision) for z in (s, t))
     if n >= precision.largest:
-        n, one = 1, _Softmax(one.log, np.full(s.shape, np.inf), one.p, np.full(s.shape, np.inf))
+        one = _Softmax(one.log, np.full(s.shape, np.inf), one.p, np.full(s.shape, np.inf))
     first, second = (one, other) if direction == "reverse" else (other, one)
-    return first, second, n, temperature**2 if scaled else 1.0
+    return first, second, n, temperature * temperature if scaled else 1.0
