@@ -62,7 +62,8 @@ def n_m_compact(x: npt.ArrayLike, *, n: int = 2, m: int = 4) -> tuple[Array, Arr
     (array([1., 2., 0., 5.]), array([1, 2, 0, 3], dtype=uint8))
     """
     array = arguments.real_array(x, "x")
-    n, m = _n_m(n, m)
+    m = _group_size(m)
+    n = arguments.integer(n, "n", 0, m)
     with np.errstate(invalid="ignore"):  # a signalling NaN is a number here
         numbers = array != 0
     # 2 for a number, 1 for -0.0, 0 for +0: the n largest have the places
@@ -115,7 +116,7 @@ def n_m_expand(values: npt.ArrayLike, indices: npt.ArrayLike, *, n: int = 2, m: 
     array([0., 1., 2., 0., 0., 0., 0., 5.])
     """
     kept, places = arguments.real_array(values, "values"), arguments.integer_array(indices, "indices")
-    n, m = _n_m(n, m)
+    m = _group_size(m)
     n = arguments.integer(n, "n", 1, m)
     arguments.same_shape(places, kept, "indices", "values")
     if kept.ndim == 0 or kept.shape[-1] % n:
@@ -229,9 +230,8 @@ def from_scipy(matrix: Any) -> Array:
     return x
 
 
-def _n_m(n: int, m: int) -> tuple[int, int]:
-    m = arguments.integer(m, "m", 1, 256)  # an index is one byte
-    return arguments.integer(n, "n", 0, m), m
+def _group_size(m: int) -> int:
+    return arguments.integer(m, "m", 1, 256)  # an index is one byte
 
 
 def _bits(x: Array) -> Array:

@@ -78,6 +78,11 @@ def test_an_empty_array_has_an_empty_form(shape):
     assert n_m_expand(*n_m_compact(np.zeros(shape))).shape == shape
 
 
+def test_of_groups_of_zeros_nothing_may_be_kept():
+    values, indices = n_m_compact(np.zeros((3, 8)), n=0)
+    assert values.shape == indices.shape == (3, 0)
+
+
 @EACH_FORMAT
 @given(st.data(), st.integers(0, 4), st.integers(0, 4), st.sampled_from([np.float32, np.float64]))
 def test_scipy_holds_every_bit(format, data, rows, columns, dtype):
@@ -117,6 +122,13 @@ TWICE = sparse.coo_array((np.ones(3), ([0, 1, 1], [0, 1, 1])), shape=(2, 2))
     ("call", "error", "text"),
     [
         (lambda: n_m_compact([1.0, 2.0, 0.0, 3.0]), ValueError, r"x\[3\] is 3.0: its group of 4 has 3 numbers"),
+        (
+            lambda: n_m_compact([[0.0] * 12, [0.0] * 4 + [1.0, 1.0, 0.0, 0.0] + [1.0, 1.0, 2.0, 1.0]]),
+            ValueError,
+            r"x\[1, 10\] is 2.0: its group of 4 has 4 numbers other than 0, there is place for 2",
+        ),
+        (lambda: n_m_compact([0.0] * 4, n=5), ValueError, "n is 5: it must be from 0 to 4"),
+        (lambda: n_m_compact([0.0] * 4, n="2"), TypeError, "n is '2'"),
         (lambda: n_m_compact([1.0, 2.0]), ValueError, "x has 2 entries along axis 0"),
         (lambda: n_m_compact(1.0), ValueError, "x is 0-d"),
         (lambda: n_m_compact([1.0], m=257), ValueError, "m is 257: it must be from 1 to 256"),
@@ -125,13 +137,19 @@ TWICE = sparse.coo_array((np.ones(3), ([0, 1, 1], [0, 1, 1])), shape=(2, 2))
         (lambda: n_m_expand([1.0], [0]), ValueError, r"values has shape \(1,\): its last length must be a multiple"),
         (lambda: n_m_expand([1.0, 2.0], [0, 4]), ValueError, r"indices\[1\] is 4: it must be from 0 to 3"),
         (lambda: n_m_expand([1.0, 2.0], [1, 1]), ValueError, r"indices\[1\] is 1: indices must rise within a group"),
+        (lambda: n_m_expand([1.0, 2.0, 3.0], [0, 2, 1], n=3), ValueError, r"indices\[2\] is 1: indices must rise"),
+        (lambda: n_m_expand(["a", "b"], [0, 1]), TypeError, "values has dtype <U1"),
+        (lambda: n_m_expand([1.0], [0], n="2"), TypeError, "n is '2'"),
+        (lambda: n_m_expand([1.0], [0], n=5), ValueError, "n is 5: it must be from 1 to 4"),
         (lambda: n_m_expand([1.0], [0], n=0), ValueError, "n is 0: it must be from 1 to 4"),
         (lambda: n_m_expand([1.0, 2.0], [0.0, 1.0]), TypeError, "indices has dtype float64"),
+        (lambda: to_scipy([["a"]]), TypeError, "x has dtype <U1"),
         (lambda: to_scipy([1.0]), ValueError, r"x has shape \(1,\): it must have two dimensions"),
         (lambda: to_scipy(np.zeros((1, 1), np.float16)), TypeError, "x has dtype float16: scipy.sparse holds"),
         (lambda: to_scipy([[1.0]], format="bsr"), ValueError, "format is 'bsr': it must be one of csr, csc, coo"),
         (lambda: from_scipy(np.eye(2)), TypeError, "matrix is a ndarray: it must be a sparse array of scipy"),
         (lambda: from_scipy(sparse.coo_array([1.0, 0.0])), ValueError, r"matrix has shape \(2,\): it must have two"),
+        (lambda: from_scipy(sparse.coo_array(np.eye(2) * 1j)), TypeError, "matrix.data has dtype complex128"),
         (lambda: from_scipy(TWICE), ValueError, r"matrix\[1, 1\] is stored 2 times"),
     ],
 )
