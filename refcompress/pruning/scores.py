@@ -312,7 +312,12 @@ def masks_by_score(
         arguments.not_nan(array, f"scores[{i}]", "ranked")
         _refuse_negative(array, f"scores[{i}]", "a score is at least 0")
     marked = SCOPES[arguments.choice(scope, "scope", SCOPES)]
-    return marked(arrays, lambda size: keep_count(size, sparsity, rounding=rounding, counts=counts), ties)
+
+    def count(size: int) -> int:
+        return keep_count(size, sparsity, rounding=rounding, counts=counts)
+
+    top_k_mask(np.empty(0), count(0), ties=ties)  # a bad setting is refused where there is nothing to compare, too
+    return marked(arrays, count, ties)
 
 
 def _refuse_negative(array: Array, name: str, must: str) -> None:

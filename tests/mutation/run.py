@@ -50,9 +50,11 @@ WARM = (
     "safetensors.numpy",
 )
 # Tests beside the mirrored ones that state a part of what the module promises: for all formulas, that neither the ends
-# of the floats nor a caller who asks NumPy to raise for every underflow makes a difference.
+# of the floats nor a caller who asks NumPy to raise for every underflow makes a difference, and that what is refused
+# has its name.
 FORMULAS = ("quantization", "pruning", "mlp", "distillation")
 EDGES = "tests/proof/test_fuzz.py::test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number"
+NAMED = "tests/proof/test_fuzz.py::test_words_in_the_place_of_numbers_are_refused_by_the_name_of_the_argument"
 FROZEN = "tests/test_architecture.py::test_data_is_frozen"
 ALSO = {
     "refcompress/quantization/integer.py": ["tests/quantization/test_affine.py"],
@@ -208,7 +210,7 @@ def tests_of(module):
     mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
     own = [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
     own.append(f"{FROZEN}[{module}]")
-    later = [EDGES] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
+    later = [EDGES, NAMED] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
     return [own, later] if later else [own]
 
 

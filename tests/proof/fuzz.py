@@ -77,6 +77,36 @@ def planted(name):
                     yield number, place, edge, wrong
 
 
+def misnamed(name):
+    """Yield the argument, what was given and the answer, wherever words in place of numbers are not refused by name."""
+    f = function(name)
+    names = names_of(f)
+    for number in range(12):
+        valid = list(FUNCTIONS[name][0](Random(f"{name} {number}")))
+        keywords = {key: values[0] for key, values in FUNCTIONS[name][1].items() if key in NEEDED}
+        if isinstance(outcome(f, valid, keywords), BaseException):
+            continue  # what was drawn is refused for another reason
+        for place, value in enumerate(valid):
+            for bad in words_for(value):
+                answer = outcome(f, [*valid[:place], bad, *valid[place + 1 :]], keywords)
+                if not refuses(answer, names[place]):
+                    yield names[place], bad, answer
+        for key in FUNCTIONS[name][1]:
+            answer = outcome(f, valid, {**keywords, key: Ellipsis})
+            if not refuses(answer, key):
+                yield key, Ellipsis, answer
+
+
+def words_for(value):
+    """Values of the wrong kind in the place of a right one: as an array of its shape, and as the last of a list."""
+    bad = ["?", np.full(getattr(value, "shape", ()), "?"), np.full(getattr(value, "shape", ()), 1j)]
+    return bad + ([[*value[:-1], "?"]] if isinstance(value, list | tuple) and value else [])
+
+
+def refuses(answer, argument):
+    return type(answer) in (ValueError, TypeError) and str(answer).startswith(argument)
+
+
 def edge_in(value, edge):
     """An array of edges in the shape of one of floats, or in that of the first of a list of them."""
     if isinstance(value, list) and value and isinstance(value[0], np.ndarray):

@@ -3,7 +3,7 @@
 import pytest
 from proof.doors import FUNCTIONS
 from proof.file_doors import FILES
-from proof.fuzz import planted, storm
+from proof.fuzz import misnamed, planted, storm
 
 import refcompress
 
@@ -18,6 +18,11 @@ def test_a_function_answers_or_names_what_is_wrong(door):
 @pytest.mark.parametrize("door", FUNCTIONS)
 def test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number(door):
     assert list(planted(door)) == []
+
+
+@pytest.mark.parametrize("door", FUNCTIONS)
+def test_words_in_the_place_of_numbers_are_refused_by_the_name_of_the_argument(door):
+    assert list(misnamed(door)) == []
 
 
 @pytest.mark.parametrize("door", FILES)
