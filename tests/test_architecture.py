@@ -1,6 +1,7 @@
 """The laws of the house: who imports whom, names that mirror, no comparison whose answer is dropped."""
 
 import ast
+import dataclasses
 import importlib
 import subprocess
 import sys
@@ -162,18 +163,29 @@ def test_every_module_has_its_tests_at_the_same_path(path):
     assert (ROOT / "tests" / place.parent / f"test_{place.name}").exists()
 
 
-@pytest.mark.parametrize(
+EVERY_MODULE = pytest.mark.parametrize(
     "path", [p for p in MODULES if p.name != "__main__.py"], ids=lambda p: str(p.relative_to(ROOT))
 )
-def test_data_is_frozen(path):
+
+
+def data_of(path):
+    """The dataclasses that a module defines."""
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     own = [thing for thing in vars(importlib.import_module(name)).values() if getattr(thing, "__module__", "") == name]
-    changing = {thing.__name__ for thing in own if hasattr(thing, "__dataclass_params__") and not is_frozen(thing)}
+    return [thing for thing in own if hasattr(thing, "__dataclass_params__")]
+
+
+@EVERY_MODULE
+def test_data_is_frozen(path):
+    changing = {data.__name__ for data in data_of(path) if data.__dataclass_params__.frozen is not True}
     assert changing == ({"_BrokenError"} if path.stem == "external" else set())
 
 
-def is_frozen(data):
-    return data.__dataclass_params__.frozen is True
+@EVERY_MODULE
+def test_data_that_holds_arrays_is_equal_only_to_itself(path):
+    for data in data_of(path):
+        if any("Array" in str(field.type) for field in dataclasses.fields(data)):
+            assert data.__eq__ is object.__eq__, data
 
 
 def dropped(tree):

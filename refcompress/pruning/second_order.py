@@ -120,7 +120,7 @@ def optimal_brain_surgeon(w: npt.ArrayLike, hessian: npt.ArrayLike, k: int) -> O
     h = checked_hessian(hessian, len(weights))
     k = arguments.integer(k, "k", 0, len(weights))
     with np.errstate(all="ignore"):  # what goes wrong shows itself in the pivots and in the weights
-        done = operate(weights.astype(np.float64, order="C"), inverse(h), k)
+        done = operate(weights.astype(np.float64), inverse(h), k)
     if not np.isfinite(done.weights).all():
         arguments.refuse_element(
             "w", done.weights, ~np.isfinite(done.weights), "the corrections pass the largest float64"
@@ -153,7 +153,7 @@ def removal(w: Array, inverse: Array, q: int) -> tuple[Array, Array, Any]:
 def operate(w: Array, inverse: Array, k: int) -> Operated:
     """Remove all weights but k, the cheapest first and, of equally cheap ones, the one of highest index."""
     mask = np.ones(len(w), np.bool_)
-    increase = w.dtype.type(0) if w.dtype != object else 0
+    increase = w.dtype.type(0)
     for _ in range(len(w) - k):
         left = np.flatnonzero(mask)[::-1]
         costs = w[left] * w[left] / np.diag(inverse)[left]

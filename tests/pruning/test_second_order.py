@@ -91,6 +91,7 @@ def test_nothing_removed_changes_nothing():
     done = optimal_brain_surgeon(w, np.eye(3) + 1, 3)
     assert done.weights.tobytes() == w.tobytes()
     assert done.increase == 0
+    assert isinstance(done.increase, float)
 
 
 def test_damage_knows_that_a_flat_direction_costs_nothing():
@@ -106,8 +107,17 @@ def test_inputs_are_not_changed():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: damage_scores([1.0], [-1.0]), ValueError, r"curvature\[0\] is -1.0: a minimum has no negative"),
+        (
+            lambda: damage_scores([1.0] * 3, [0, 0.5, -1]),
+            ValueError,
+            r"curvature\[2\] is -1.0: a minimum has no negative",
+        ),
         (lambda: damage_scores([np.inf], [1.0]), ValueError, r"w\[0\] is inf: only finite values can be scored"),
+        (lambda: damage_scores([1.0], [np.inf]), ValueError, r"curvature\[0\] is inf: only finite values can be used"),
+        (lambda: damage_scores(["a"], [1.0]), TypeError, "w has dtype"),
+        (lambda: damage_scores([1.0], ["a"]), TypeError, "curvature has dtype"),
+        (lambda: optimal_brain_surgeon(["a"], [[1.0]], 1), TypeError, "w has dtype"),
+        (lambda: optimal_brain_surgeon([np.nan], [[1.0]], 1), ValueError, "nan: only finite values can be pruned"),
         (lambda: damage_scores([1.0], [[1.0]]), ValueError, r"curvature has shape \(1, 1\), w has shape \(1,\)"),
         (lambda: optimal_brain_surgeon([[1.0]], [[1.0]], 1), ValueError, r"w has shape \(1, 1\)"),
         (lambda: optimal_brain_surgeon([1.0], [[1.0, 2.0]], 1), ValueError, r"hessian has shape \(1, 2\)"),
