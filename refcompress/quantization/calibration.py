@@ -108,11 +108,13 @@ def moving_average(
     """
     share = arguments.real_number(decay, "decay", 0, 1)
     own = _ends(observed(batch, "batch"), axis)
-    if own is None or state is None:
-        return own if state is None else state
-    state = _checked_state(state)
-    _same_channels(own, state, "batch")
-    low, high = (np.asarray(end + share * (m - end)) for m, end in zip(state, own, strict=True))
+    if state is None:
+        return own
+    before = _checked_state(state)
+    if own is None:
+        return state
+    _same_channels(own, before, "batch")
+    low, high = (np.asarray(end + share * (m - end)) for m, end in zip(before, own, strict=True))
     return low, np.asarray(np.maximum(low, high))  # a rounding must not swap two ends that lie side by side
 
 

@@ -214,7 +214,9 @@ def same(a, b):
         return len(a) == len(b) and all(same(v, w) for v, w in zip(a, b, strict=True))
     if isinstance(a, np.ndarray | np.generic) and a.dtype.kind != "O":
         return a.dtype == b.dtype and a.shape == b.shape and np.asarray(a).tobytes() == np.asarray(b).tobytes()
-    if isinstance(a, int | float | str | bytes):
+    if isinstance(a, int):
+        return type(a) is type(b) and a == b
+    if isinstance(a, float | str | bytes):
         return repr(a) == repr(b)
     return type(a) is type(b)
 

@@ -196,6 +196,8 @@ def test_inputs_of_any_layout_are_read_and_left_as_they_are(way):
         ),
         (lambda: moving_average(None, [np.nan]), ValueError, r"batch\[0\] is nan"),
         (lambda: moving_average(None, [1.0], decay=1.5), ValueError, "decay is 1.5: it must be from 0 to 1"),
+        (lambda: moving_average([0.0], []), ValueError, r"state holds 1 arrays: it must be \(x_min, x_max\)"),
+        (lambda: moving_average(10**5000, []), TypeError, "state is "),
         (lambda: moving_average([0.0], [1.0]), ValueError, r"state holds 1 arrays: it must be \(x_min, x_max\)"),
         (lambda: percentile([]), ValueError, "x is empty: a range needs at least one value"),
         (lambda: percentile([np.nan]), ValueError, r"x\[0\] is nan"),
