@@ -50,8 +50,7 @@ def quotient(x: Array, s: Array) -> Array:
         return q
     # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign
     (a, exponent), (b, less) = np.frexp(x[suspects]), np.frexp(s[suspects])
-    ratio = np.where(q[suspects] == 0, 0.0, np.ldexp(q[suspects], less - exponent))  # 0: the quotient underflowed
-    product, error = two_product(ratio, b)
+    product, error = two_product(np.ldexp(q[suspects], less - exponent), b)
     remainder = (a - product) - error  # a and the product are neighbours or equal: the difference is exact
     toward = np.copysign(np.inf, remainder)
     q[suspects] = np.where(remainder == 0, q[suspects], np.nextafter(q[suspects], toward))

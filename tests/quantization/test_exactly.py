@@ -58,6 +58,46 @@ def test_a_quotient_rounds_as_the_true_one_does(pair, word):
         assert abs(q[0]) >= 2.0**51
 
 
+@pytest.mark.parametrize("x", [1.0, -1.0])
+@pytest.mark.parametrize("halves", range(3, 99, 2))
+def test_a_quotient_beside_a_tie_is_none_for_a_numerator_of_one_either(x, halves):
+    s = 2 / halves
+    for word in ("half_down", "half_up", "half_away"):
+        q = exactly.quotient(np.array([x]), np.array([s]))
+        assert int(round_to_integer(q, word)[0]) == rounded(Fraction(x) / Fraction(s), word)
+
+
+@pytest.mark.parametrize("s", [1.0, 3.0, 1e300])
+def test_a_quotient_that_underflows_is_still_above_or_below_zero(s):
+    with np.errstate(all="raise"):
+        q = exactly.quotient(np.array([5e-324, -5e-324, 0.0]), np.array([s]))
+    assert np.ceil(q).tolist() == [1, 0, 0]
+    assert np.floor(q).tolist() == [0, -1, 0]
+
+
+def test_a_signalling_nan_has_a_quotient_without_a_warning():
+    with np.errstate(all="raise"):
+        assert np.isnan(exactly.quotient(np.array([0x7FF0000000000001]).view(np.float64), np.array([2.0])))
+
+
+@pytest.mark.parametrize(("tiny", "sum_"), [(2.0**-30, 2**24 + 2), (-(2.0**-30), 2**24)])
+def test_a_sum_beside_a_tie_is_not_rounded_to_it_first(tiny, sum_):
+    v, n = np.array([tiny], np.float32), np.array([2**24 + 1])
+    assert exactly.total(v, n, np.dtype(np.float32)).tolist() == [sum_]
+    assert exactly.multiply_add(v, np.ones(1, np.float32), n, np.dtype(np.float32)).tolist() == [sum_]
+
+
+def test_a_multiply_add_of_float64_keeps_what_the_product_alone_would_round_away():
+    near = np.array([1 + 2.0**-52]), np.array([1 - 2.0**-52])
+    assert exactly.multiply_add(*near, np.array([-1]), np.dtype(np.float64)).tolist() == [-(2.0**-104)]
+
+
+def test_a_multiply_add_of_infinities_gives_no_warning():
+    with np.errstate(all="raise"):
+        got = exactly.multiply_add(np.array([np.inf, -np.inf]), np.ones(2), np.array([1, 1]), np.dtype(np.float64))
+    assert got.tolist() == [np.inf, -np.inf]
+
+
 @given(
     st.integers(-(2**33), 2**33) | st.integers(-(2**52), 2**52),
     st.floats(5e-324, 1e300),
