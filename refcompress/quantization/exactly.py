@@ -46,14 +46,14 @@ def quotient(x: Array, s: Array) -> Array:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         q = np.asarray(x / s)  # of two 0-d arrays a number
         suspects = np.isfinite(q) & (2 * q == np.floor(2 * q)) & (np.abs(q) <= 2.0**51) & (x != 0)
-    if not suspects.any():
-        return q
-    # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign
-    (a, exponent), (b, less) = np.frexp(x[suspects]), np.frexp(s[suspects])
-    product, error = two_product(np.ldexp(q[suspects], less - exponent), b)
-    remainder = (a - product) - error  # a and the product are neighbours or equal: the difference is exact
-    toward = np.copysign(np.inf, remainder)
-    q[suspects] = np.where(remainder == 0, q[suspects], np.nextafter(q[suspects], toward))
+        if not suspects.any():
+            return q
+        # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign
+        (a, exponent), (b, less) = np.frexp(x[suspects]), np.frexp(s[suspects])
+        product, error = two_product(np.ldexp(q[suspects], less - exponent), b)
+        remainder = (a - product) - error  # a and the product are neighbours or equal: the difference is exact
+        toward = np.copysign(np.inf, remainder)
+        q[suspects] = np.where(remainder == 0, q[suspects], np.nextafter(q[suspects], toward))
     return q
 
 
