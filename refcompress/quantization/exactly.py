@@ -48,7 +48,7 @@ def quotient(x: Array, s: Array) -> Array:
         suspects = np.isfinite(q) & (2 * q == np.floor(2 * q)) & (np.abs(q) <= 2.0**51) & (x != 0)
         if not suspects.any():
             return q
-        # significands alone: neither overflows nor underflows, and the power of two between them moves no remainder's sign
+        # significands alone neither overflow nor underflow, and a power of two between them moves no remainder's sign
         (a, exponent), (b, less) = np.frexp(x[suspects]), np.frexp(s[suspects])
         product, error = two_product(np.ldexp(q[suspects], less - exponent), b)
         remainder = (a - product) - error  # a and the product are neighbours or equal: the difference is exact
