@@ -114,7 +114,8 @@ def moving_average(
     if own is None:
         return state
     _same_channels(own, before, "batch")
-    low, high = (np.asarray(end + share * (m - end)) for m, end in zip(before, own, strict=True))
+    with np.errstate(under="ignore"):
+        low, high = (np.asarray(end + share * (m - end)) for m, end in zip(before, own, strict=True))
     return low, np.asarray(np.maximum(low, high))  # a rounding must not swap two ends that lie side by side
 
 

@@ -50,6 +50,12 @@ def test_a_stream_of_one_constant_gives_the_constant_after_one_batch_and_after_a
             assert numbers(state) == (value, value)
 
 
+def test_an_average_of_tiny_ends_underflows_without_a_warning():
+    with np.errstate(all="raise"):
+        low, high = moving_average((0.0, 1e-323), [5e-324], decay=0.3)
+    assert 0 <= low <= high <= 1e-323
+
+
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=6))
 def test_moving_average_is_the_formula_in_rational_arithmetic(values):
     state, exact = None, None

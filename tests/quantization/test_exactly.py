@@ -92,6 +92,15 @@ def test_a_multiply_add_of_float64_keeps_what_the_product_alone_would_round_away
     assert exactly.multiply_add(*near, np.array([-1]), np.dtype(np.float64)).tolist() == [-(2.0**-104)]
 
 
+@pytest.mark.parametrize(
+    ("x", "r", "n", "sum_"), [(1e200, 1e200, 1, np.inf), (1e-200, -1e-200, 1, 1.0), (2.0**1000, 2.0**-1000, 5, 6.0)]
+)
+def test_a_multiply_add_reaches_both_ends_of_the_floats_without_a_warning(x, r, n, sum_):
+    with np.errstate(all="raise"):
+        got = exactly.multiply_add(np.array([x]), np.array([r]), np.array([n]), np.dtype(np.float64))
+    assert got.tolist() == [sum_]
+
+
 def test_a_multiply_add_of_infinities_gives_no_warning():
     with np.errstate(all="raise"):
         got = exactly.multiply_add(np.array([np.inf, -np.inf]), np.ones(2), np.array([1, 1]), np.dtype(np.float64))
