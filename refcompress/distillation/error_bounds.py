@@ -211,7 +211,7 @@ def distillation_gradient_bound(
             logs = logs + np.sum(sizes, axis=-1, keepdims=True)
             moved, size = terms + p.error * (logs + 2) + p.size * row, p.size * (logs + 2)
         moved = (moved + p.size * (lost + rounding) + rounding * size) * (1 + rounding)
-        scaling, most = _gamma(SCALING_STEPS + 4, precision), max(1.0, factor, 1 / temperature)
+        scaling, most = _gamma(SCALING_STEPS + 4, precision), max(factor, 1 / temperature)  # at least 1
         error = (moved * (1 + scaling) + scaling * size) * factor / temperature / n
         error = error + 16 * precision.tiny * (1 + logs) * most * (1 + rounding) * (1 + scaling)
         return _upward(error, c, size * most, precision)
