@@ -1,4 +1,5 @@
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -95,3 +96,15 @@ def test_a_block_that_no_memory_holds_is_refused_of_an_empty_axis_too():
     ):
         with pytest.raises(ValueError, match=r"^block_size is \(4611686018427387904,\): no array has more than"):
             call()
+
+
+@pytest.mark.parametrize("table", [NF4, MIDPOINTS])
+def test_the_tables_cannot_be_changed(table):
+    with pytest.raises(ValueError, match="read-only"):
+        table[0] = 7
+
+
+def test_the_table_holds_float32_and_its_midpoints_are_exact():
+    assert NF4.dtype == np.float32
+    exact = [(Fraction(float(a)) + Fraction(float(b))) / 2 for a, b in pairwise(NF4)]
+    assert [Fraction(float(m)) for m in MIDPOINTS] == exact
