@@ -202,6 +202,11 @@ def test_inputs_of_any_layout_are_read_and_left_as_they_are(way):
         ),
         (lambda: moving_average(None, [np.nan]), ValueError, r"batch\[0\] is nan"),
         (lambda: moving_average(None, [1.0], decay=1.5), ValueError, "decay is 1.5: it must be from 0 to 1"),
+        (
+            lambda: moving_average(([0.0, 1.0], [2.0, 3.0]), [1.0]),
+            ValueError,
+            r"batch has ends of shape \(\): those before have \(2,\)",
+        ),
         (lambda: moving_average([0.0], []), ValueError, r"state holds 1 arrays: it must be \(x_min, x_max\)"),
         (lambda: moving_average(10**5000, []), TypeError, "state is "),
         (lambda: moving_average([0.0], [1.0]), ValueError, r"state holds 1 arrays: it must be \(x_min, x_max\)"),
@@ -218,3 +223,9 @@ def test_inputs_of_any_layout_are_read_and_left_as_they_are(way):
 def test_bad_observations_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_the_least_squared_error_is_that_of_eight_bits_unless_asked_otherwise():
+    x = np.random.default_rng(0).standard_normal(200)
+    assert numbers(minimal_squared_error(x)) == numbers(minimal_squared_error(x, bits=8))
+    assert numbers(minimal_squared_error(x)) != numbers(minimal_squared_error(x, bits=9))

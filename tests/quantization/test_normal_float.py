@@ -76,6 +76,10 @@ def test_a_float64_past_float32_has_the_largest_scale():
     ("call", "error", "message"),
     [
         (lambda: nf4_quantize([1.0, np.nan], block_size=2), ValueError, r"x\[1\] is nan: only finite values can be"),
+        (lambda: nf4_quantize([np.inf], block_size=1), ValueError, "inf: only finite values can be quantized"),
+        (lambda: nf4_quantize(["a"], block_size=1), TypeError, "x has dtype <U1"),
+        (lambda: nf4_dequantize([1] * 63, [1.0]), ValueError, "codes has 63 entries along axis 0: 64 must divide that"),
+        (lambda: nf4_dequantize([1], [1.0], block_size=0), ValueError, "block_size is 0: it must be at least 1"),
         (lambda: nf4_quantize([1.0] * 63), ValueError, "x has 63 entries along axis 0: 64 must divide that"),
         (lambda: nf4_quantize([1.0], block_size=0), ValueError, "block_size is 0: it must be at least 1"),
         (lambda: nf4_dequantize([16], [1.0], block_size=1), ValueError, r"codes\[0\] is 16: a code is from 0 to 15"),
@@ -108,3 +112,16 @@ def test_the_table_holds_float32_and_its_midpoints_are_exact():
     assert NF4.dtype == np.float32
     exact = [(Fraction(float(a)) + Fraction(float(b))) / 2 for a, b in pairwise(NF4)]
     assert [Fraction(float(m)) for m in MIDPOINTS] == exact
+
+
+def test_the_ends_of_the_floats_give_no_warning():
+    with np.errstate(all="raise"):
+        codes, scales = nf4_quantize([[1e300, -1.0], [5e-324, 0.0], [2.0**-149, -(2.0**-149)]], block_size=2)
+        assert (codes.tolist()[0], scales.ravel().tolist()) == (
+            [15, 7],
+            [float(np.finfo(np.float32).max), 0, 2.0**-149],
+        )
+        assert nf4_dequantize([15, 8], [2.0**-149], block_size=2).tolist() == [2.0**-149, 0]
+        for scale, expected in ((1e300, np.inf), (5e-324, 0.0)):
+            assert nf4_dequantize([15, 15], [scale], block_size=2).tolist() == [expected] * 2
+        assert np.isnan(nf4_dequantize([7, 7], [1e300], block_size=2)).all()
