@@ -227,5 +227,9 @@ def test_bad_observations_are_refused(call, error, text):
 
 def test_the_least_squared_error_is_that_of_eight_bits_unless_asked_otherwise():
     x = np.random.default_rng(0).standard_normal(200)
-    assert numbers(minimal_squared_error(x)) == numbers(minimal_squared_error(x, bits=8))
-    assert numbers(minimal_squared_error(x)) != numbers(minimal_squared_error(x, bits=9))
+    right = numbers(minimal_squared_error(x))
+    assert right == numbers(minimal_squared_error(x, bits=8, signed=True, symmetric=False, steps=100))
+    for other in ({"bits": 9}, {"symmetric": True}, {"steps": 101}):
+        assert right != numbers(minimal_squared_error(x, **other)), other
+    signed, unsigned = (minimal_squared_error(np.abs(x), symmetric=True, signed=word) for word in (True, False))
+    assert numbers(minimal_squared_error(np.abs(x), symmetric=True)) == numbers(signed) != numbers(unsigned)

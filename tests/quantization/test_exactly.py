@@ -80,7 +80,10 @@ def test_a_signalling_nan_has_a_quotient_without_a_warning():
         assert np.isnan(exactly.quotient(np.array([0x7FF0000000000001]).view(np.float64), np.array([2.0])))
 
 
-@pytest.mark.parametrize(("tiny", "sum_"), [(2.0**-30, 2**24 + 2), (-(2.0**-30), 2**24)])
+@pytest.mark.parametrize(
+    ("tiny", "sum_"),
+    [(2.0**-30, 2**24 + 2), (-(2.0**-30), 2**24), (3 * 2.0**-30, 2**24 + 2), (-3 * 2.0**-30, 2**24)],
+)
 def test_a_sum_beside_a_tie_is_not_rounded_to_it_first(tiny, sum_):
     v, n = np.array([tiny], np.float32), np.array([2**24 + 1])
     assert exactly.total(v, n, np.dtype(np.float32)).tolist() == [sum_]
@@ -143,3 +146,11 @@ def test_a_multiply_add_is_rounded_once(data, n, name):
 def test_narrowing_keeps_infinities_and_nans(name):
     got = exactly.narrow(np.array([np.inf, -np.inf, np.nan]), np.dtype(DTYPES[name])).astype(float)
     assert np.array_equal(got, [np.inf, -np.inf, np.nan], equal_nan=True)
+
+
+def test_narrowing_past_the_ends_gives_no_warning():
+    with np.errstate(all="raise"):
+        ends = exactly.narrow(np.array([1e300, -1e300, 1e-300]), np.dtype(np.float32))
+        signalling = exactly.narrow(np.array([0x7FF0000000000001]).view(np.float64), np.dtype(np.float32))
+    assert ends.tolist() == [np.inf, -np.inf, 0.0]
+    assert np.isnan(signalling).all()
