@@ -217,13 +217,12 @@ def minimal_squared_error(
     values = observed(array, "x")
     n = arguments.integer(steps, "steps", 1, MOST_STEPS)
     codes = {"bits": bits, "signed": signed, "narrow_range": narrow_range}
-    unit = -np.frexp(np.abs(values).max())[1]  # so that no square overflows, nor underflows by the scale of x alone
 
     def owed(low: float, high: float) -> float:
         scale, zero_point = affine_parameters(low, high, symmetric=symmetric, **codes)  # type: ignore[arg-type]
         back = fake_quantize(array, scale, zero_point, **codes)  # type: ignore[arg-type]
-        with np.errstate(under="ignore"):
-            return float(np.square(np.ldexp(values - back.astype(np.float64), unit)).sum())
+        with np.errstate(under="ignore"):  # of what is far below float32, and 0 in every range
+            return float(np.square(values - back.astype(np.float64)).sum())
 
     a, b = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     least = owed(a, b)

@@ -229,7 +229,20 @@ def test_the_least_squared_error_is_that_of_eight_bits_unless_asked_otherwise():
     x = np.random.default_rng(0).standard_normal(200)
     right = numbers(minimal_squared_error(x))
     assert right == numbers(minimal_squared_error(x, bits=8, signed=True, symmetric=False, steps=100))
-    for other in ({"bits": 9}, {"symmetric": True}, {"steps": 101}):
-        assert right != numbers(minimal_squared_error(x, **other)), other
-    signed, unsigned = (minimal_squared_error(np.abs(x), symmetric=True, signed=word) for word in (True, False))
-    assert numbers(minimal_squared_error(np.abs(x), symmetric=True)) == numbers(signed) != numbers(unsigned)
+    assert right != numbers(minimal_squared_error(x, bits=9))
+    assert numbers(minimal_squared_error(x, bits=3)) == numbers(minimal_squared_error(x, bits=3, steps=100))
+    assert numbers(minimal_squared_error(x, bits=3)) != numbers(minimal_squared_error(x, bits=3, steps=101))
+    signed, unsigned = (minimal_squared_error(np.abs(x), bits=3, symmetric=True, signed=word) for word in (True, False))
+    assert numbers(minimal_squared_error(np.abs(x), bits=3, symmetric=True)) == numbers(signed) != numbers(unsigned)
+
+
+@pytest.mark.parametrize("power", [-130, -60, 60, 126])
+def test_the_scale_of_all_values_is_the_scale_of_the_range(power):
+    x = np.random.default_rng(0).integers(-90, 91, 60) / 256 + 0.5
+    low, high = numbers(minimal_squared_error(x, bits=3))
+    assert numbers(minimal_squared_error(np.ldexp(x, power), bits=3)) == (np.ldexp(low, power), np.ldexp(high, power))
+
+
+def test_values_below_float32_are_zero_in_every_range():
+    with np.errstate(all="raise"):
+        assert numbers(minimal_squared_error([1e-200, -1e-300])) == (-1e-300, 1e-200)
