@@ -133,3 +133,9 @@ def test_of_equal_divergences_the_one_that_clips_least_is_taken():
 def test_bad_histograms_and_batches_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("bins", [16, 2048])
+def test_an_empty_histogram_counts_in_integers(bins):
+    counts = empty_histogram(bins).counts
+    assert (counts.dtype, counts.shape, counts.any()) == (np.int64, (bins,), False)
