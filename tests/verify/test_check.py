@@ -1,12 +1,21 @@
 import dataclasses
+import datetime
+import sys
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.extra import numpy as hnp
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from refcompress import quantize
 from refcompress.verify import assert_agrees, check
 from refcompress.verify.candidates import Answer, Candidate, Program
-from refcompress.verify.check import resolve
+from refcompress.verify.check import _drawing_by_seed_alone, _halves, resolve
+from refcompress.verify.operation import Case, Input, Law
 from refcompress.verify.operations import OPERATIONS
 
 
@@ -20,6 +29,42 @@ def away(x, p):
 
 def statements(function, **settings):
     return [e.statement for e in check(function, "quantize", **{"bits": 8, **settings}).diagnosis]
+
+
+def twice(x, p=0):
+    return 2 * x
+
+
+def doubling(*calls, **parts):
+    """An operation that doubles x, with one case of these calls."""
+    plain = {
+        "inputs": (Input("x", "floats", ""), Input("p", "integer", "")),
+        "settings": (),
+        "answer": lambda args, settings: twice(*args),
+        "cases": (Case("only", lambda settings: calls),) if calls else (),
+        "strategy": lambda settings: st.tuples(
+            hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=1, max_side=4), elements=st.integers(-99, 99)),
+            st.just(0),
+        ),
+        **dict.fromkeys(("laws", "faults", "regions", "rejects"), ()),
+        **dict.fromkeys(("bound", "by_hand", "rival_answer", "accepts")),
+    }
+    return dataclasses.replace(OPERATIONS["quantize"], **{**plain, **parts})
+
+
+def numbers(*values):
+    return np.array(values, np.float64), 0
+
+
+def answering(answer, **fields):
+    """A candidate whose calls are kept, and its calls."""
+    calls = []
+
+    def call(args, layout):
+        calls.append((args[0].tolist(), layout))
+        return answer(args, layout)
+
+    return Candidate("a stand-in", call, **fields), calls
 
 
 def test_a_right_candidate_agrees_and_nothing_is_said_of_it():
@@ -212,6 +257,7 @@ def test_an_input_that_the_operation_rejects_gives_a_remark():
         (lambda: check(right, "quantize", bits=64), ValueError, "bits is 64: it must be one of none, 2, 3"),
         (lambda: check(right, "quantize", signed=1), ValueError, "signed is 1: it must be one of true, false"),
         (lambda: check(right, "quantize", examples=-1), ValueError, "examples is -1: it must be at least 0"),
+        (lambda: check(right, "quantize", seed=-1), ValueError, "^seed is -1: it must be at least 0"),
         (
             lambda: check(right, "quantize", arrays="cupy"),
             ValueError,
@@ -233,3 +279,301 @@ def test_assert_agrees_raises_with_the_report():
     assert_agrees(right, "quantize", bits=8, examples=10)
     with pytest.raises(AssertionError, match="rounds halves away from zero"):
         assert_agrees(away, "quantize", bits=8, examples=10)
+
+
+def test_the_report_names_what_was_asked():
+    report = check(right, "quantize", bits=8)
+    assert (report.operation, report.candidate, report.worst, report.remarks) == (
+        "quantize",
+        f"{__name__}.right",
+        None,
+        (),
+    )
+    assert "seed 0, 200 examples" in str(report)
+    assert "seed 7, 3 examples" in str(check(right, "quantize", bits=8, seed=7, examples=3))
+
+
+def test_an_agreeing_report_counts_the_directed_cases_and_the_search():
+    exercised = {c.name: c.exercised for c in check(twice, doubling(numbers(1, 2)), examples=5).cases}
+    assert exercised["only"] == 4  # and once more
+    assert exercised["search"] > 0
+
+
+def test_at_most_twelve_inputs_are_given_a_second_time():
+    seen = set()
+
+    def remembers(x, p):
+        key = (x.tobytes(), x.shape, x.strides, p)
+        again = key in seen
+        seen.add(key)
+        return quantize(x, p, bits=8) + again
+
+    report = check(remembers, "quantize", bits=8, examples=0)
+    assert "of 12 repeated calls" in str(report)
+
+
+def test_a_framework_that_is_not_installed_is_missed_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(ModuleNotFoundError, match="jax"):
+        check(right, "quantize", arrays="jax")
+
+
+def test_a_program_is_named_in_the_report():
+    program = Program(("a", "b"), "{}")
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args)), program=program)
+    report = check(candidate, doubling(), examples=3)
+    assert (report.candidate, report.program) == ("a stand-in", program)
+
+
+def within_one(**parts):
+    def bound(args, settings):
+        assert settings == {}
+        return np.full(args[0].shape, 1.0)
+
+    return doubling(numbers(1, 2), bound=bound, **parts)
+
+
+def test_an_error_within_the_bound_agrees_and_the_largest_share_is_kept():
+    report = check(lambda x, p: 2 * x + 0.25, within_one(), examples=3)
+    assert (report.verdict, report.worst) == ("agrees", 0.25)
+
+
+def test_an_error_past_the_bound_differs_and_the_bound_is_shown():
+    example = check(lambda x, p: 2 * x + 3, within_one(), examples=0).counterexample
+    assert example.bound.tolist() == [1.0]
+
+
+def test_where_nothing_was_compared_no_share_of_the_bound_was_used():
+    assert check(twice, within_one(cases=()), examples=0).worst == 0.0
+
+
+def test_an_exception_is_the_problem_of_the_counterexample():
+    def fails(x, p):
+        raise IndexError("nothing there")
+
+    law = Law("never", "never holds", lambda args, answer, settings: False)
+    example = check(fails, doubling(numbers(1), laws=(law,)), examples=0).counterexample
+    assert (example.problem, example.silent) == ("raises IndexError: nothing there", True)
+    assert (example.law, example.why) == (None, None)
+
+
+def test_lists_are_read_as_arrays_with_a_remark():
+    empty = (np.zeros((0, 3)), 0)
+    report = check(lambda x, p: twice(x).tolist(), doubling(numbers(1, 2), empty), examples=0)
+    assert report.verdict == "agrees"
+    assert report.remarks == ("returns a list: it was read as an array",)
+    example = check(lambda x, p: [0.0], doubling(numbers(1)), examples=0).counterexample
+    assert isinstance(example.actual, np.ndarray)
+
+
+def test_any_dtype_will_do_where_an_operation_does_not_say():
+    assert check(lambda x, p: twice(x).astype(np.float32), doubling(numbers(1)), examples=0).verdict == "agrees"
+
+
+def test_calls_that_were_given_up_are_not_counted():
+    made = []
+
+    def call(args, layout):
+        made.append(args)
+        return Answer(twice(*args)) if len(made) < 3 else Answer(problem="was not called", given_up=True)
+
+    report = check(Candidate("tired", call), doubling(numbers(1), numbers(2), numbers(3)), examples=3)
+    assert report.verdict == "agrees"
+    assert sum(c.exercised for c in report.cases) == 2
+
+
+def test_the_search_shrinks_and_gives_no_input_twice():
+    def wrong_past_5(args, layout):
+        return Answer(twice(*args) + (args[0] > 5))
+
+    candidate, calls = answering(wrong_past_5)
+    example = check(candidate, doubling()).counterexample
+    assert (example.inputs["x"].tolist(), example.repeated, example.layout) == ([6.0], False, "plain")
+    given = [str(call) for call in calls]
+    assert len(given) == len(set(given))
+
+
+def wrong_for_pairs(args, layout):
+    return Answer(twice(*args) + (args[0].size > 1))
+
+
+def test_a_failure_of_a_directed_case_is_searched_by_the_seed():
+    def calls_of(seed):
+        candidate, calls = answering(wrong_for_pairs)
+        check(candidate, doubling(numbers(57, 58, 59)), seed=seed)
+        return calls
+
+    assert calls_of(7) == calls_of(7) != calls_of(8)
+
+
+def test_what_the_search_finds_is_smaller_than_what_a_cut_gives():
+    candidate, _ = answering(wrong_for_pairs)
+    found = check(candidate, doubling(numbers(57, 58, 59))).counterexample
+    cut = check(candidate, doubling(numbers(57, 58, 59)), examples=0).counterexample
+    assert found.inputs["x"].tolist() == [0, 0]
+    assert cut.inputs["x"].tolist() == [58, 59]
+
+
+def test_a_profile_of_hypothesis_makes_no_difference(capsys):
+    few = doubling(strategy=lambda settings: st.tuples(st.integers(0, 400).filter(lambda n: n % 40 == 7), st.just(0)))
+
+    def calls_of(operation):
+        calls = []
+        report = check(lambda x, p: calls.append(str(x)) or np.add(twice(x), np.size(x) > 1), operation)
+        return str(report), calls
+
+    plain = [calls_of(operation) for operation in (doubling(), few)]
+    database = InMemoryExampleDatabase()
+    before = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.register_profile(
+        "another",
+        database=database,
+        deadline=datetime.timedelta(microseconds=1),
+        verbosity=hypothesis.Verbosity.debug,
+        phases=(hypothesis.Phase.explicit,),
+        suppress_health_check=(),
+    )
+    try:
+        hypothesis.settings.load_profile("another")
+        capsys.readouterr()
+        assert [calls_of(operation) for operation in (doubling(), few)] == plain
+    finally:
+        hypothesis.settings.load_profile(before)
+    assert capsys.readouterr().out == ""
+    assert database.data == {}
+
+
+def test_numbers_in_loaded_modules_make_no_difference(monkeypatch):
+    def drawn(constants):
+        monkeypatch.setattr(providers, "_get_local_constants", lambda: constants)
+        monkeypatch.setattr(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024))
+        calls = []
+        check(lambda x, p: calls.append(int(x)) or twice(x), doubling(strategy=strategy), examples=100)
+        return calls
+
+    def strategy(settings):
+        return st.tuples(st.integers(), st.just(0))
+
+    assert drawn(Constants()) == drawn(Constants(integers=set(range(10**6, 10**6 + 999))))
+
+
+@pytest.mark.parametrize("name", ["_get_local_constants", "CONSTANTS_CACHE"])
+def test_a_hypothesis_without_such_numbers_is_left_as_it_is(monkeypatch, name):
+    monkeypatch.delattr(providers, name)
+    before = dict(vars(providers))
+    with _drawing_by_seed_alone():
+        assert vars(providers) == before
+
+
+def test_a_plain_array_is_shown_before_a_smaller_one_in_another_layout():
+    cases = (
+        Case("strided", lambda settings: [numbers(1)], layout="strided"),
+        Case("plain", lambda settings: [numbers(1, 2)]),
+    )
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args) + (layout == "strided" or args[0].size > 1)))
+    example = check(candidate, doubling(cases=cases), examples=0).counterexample
+    assert (example.layout, example.inputs["x"].size) == ("plain", 2)
+
+
+def test_a_failure_in_a_layout_is_cut_down_in_that_layout():
+    cases = (Case("strided", lambda settings: [numbers(50, 51)], layout="strided"),)
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args) + (layout == "strided" or args[0][0] > 5)))
+    example = check(candidate, doubling(cases=cases)).counterexample
+    assert (example.layout, example.inputs["x"].tolist()) == ("strided", [50])
+
+
+@pytest.mark.parametrize("fate", [{"problem": "ends the process", "lost": True}, {"overwrote": numbers(3)}])
+def test_what_costs_a_process_or_only_overwrites_is_not_called_again(fate):
+    def last_fails(args, layout):
+        return Answer(None if "lost" in fate else twice(*args), **(fate if args[0].size > 1 else {}))
+
+    def last(args, layout):
+        return last_fails(args, layout) if args[0].size > 1 else Answer(twice(*args))
+
+    candidate, calls = answering(last)
+    example = check(candidate, doubling(numbers(3), numbers(1, 2))).counterexample
+    assert example.inputs["x"].tolist() == [1, 2]
+    assert len(calls) <= 4  # each once, and what gave an answer once more
+
+
+def test_a_failure_of_a_repeated_call_is_shown_as_it_is():
+    made = []
+
+    def tires(args, layout):
+        made.append(args)
+        return Answer(twice(*args) + (len(made) > 1))
+
+    candidate, _ = answering(tires)
+    example = check(candidate, doubling(numbers(5, 6))).counterexample
+    assert (example.repeated, example.inputs["x"].tolist()) == (True, [5, 6])
+
+
+def test_a_half_that_the_operation_rejects_is_passed_over():
+    def answer(args, settings):
+        if args[0][0] < 0:
+            raise ValueError("negative")
+        return twice(*args)
+
+    example = check(lambda x, p: 2 * x + 1, doubling(numbers(2, -1, 3, 4), answer=answer), examples=0).counterexample
+    assert example.inputs["x"].size == 1
+    only_second = doubling((np.array([[1.0, -1.0]]).T[::-1].copy(), 0), answer=lambda args, settings: positive(args[0]))
+    assert check(lambda x, p: 2 * x + 1, only_second, examples=0).counterexample.inputs["x"].tolist() == [[1.0]]
+
+
+def positive(x):
+    if x.sum() < 0:
+        raise ValueError("negative")
+    return 2 * x
+
+
+def test_an_array_is_cut_to_its_halves_and_by_one_at_each_end():
+    assert [x.tolist() for x, _ in _halves(numbers(0, 1, 2, 3, 4))] == [[0, 1], [2, 3, 4], [0, 1, 2, 3], [1, 2, 3, 4]]
+    assert [x.tolist() for x, _ in _halves(numbers(0, 1))] == [[0], [1], [0], [1]]
+
+
+def test_a_first_input_that_is_a_number_is_not_cut():
+    operation = doubling((2.0, np.ones(3)), answer=lambda args, settings: args[0] * args[1])
+    example = check(lambda x, p: x * p + 1, operation, examples=0).counterexample
+    assert example.inputs["p"].tolist() == [1, 1, 1]
+
+
+def test_the_law_that_is_broken_is_shown_whatever_it_divides_by():
+    laws = (
+        Law("holds", "the one that holds", lambda args, answer, settings: answer is not None and 1 / np.zeros(1) > 0),
+        Law("broken", "the one that is broken", lambda args, answer, settings: bool(np.all(answer == 2 * args[0]))),
+    )
+    example = check(lambda x, p: 2 * x + 1, doubling(numbers(1), laws=laws), examples=0).counterexample
+    assert example.law == "the one that is broken"
+
+
+def test_a_buffer_that_is_written_again_is_shown_with_the_call_before():
+    buffer = np.empty(1)
+
+    def reuses(x, p):
+        return np.multiply(x, 2, out=buffer)
+
+    example = check(reuses, doubling(numbers(1), numbers(2)), examples=0).counterexample
+    assert {name: np.asarray(value).tolist() for name, value in example.before.items()} == {"x": [1.0], "p": 0}
+
+
+def test_what_a_lost_process_said_and_was_sent_is_shown():
+    answer = Answer(problem="ends", lost=True, said=("one", "two"), sent=(numbers(1), numbers(2)))
+    example = check(Candidate("lost", lambda args, layout: answer), doubling(numbers(2)), examples=0).counterexample
+    assert (example.problem, example.silent, example.said, example.repeated) == ("ends", True, ("one", "two"), False)
+    assert [(sent["x"].tolist(), sent["p"]) for sent in example.sent] == [([1], 0), ([2], 0)]
+
+
+def test_the_first_wrong_value_is_worked_out_by_hand():
+    def by_hand(args, index, settings):
+        return f"at {index}"
+
+    one = doubling(numbers(1), by_hand=by_hand)
+    assert check(lambda x, p: 2 * x + 1, one, examples=0).counterexample.why == "at (0,)"
+    two = doubling(numbers(1), by_hand=by_hand, answer=lambda args, settings: (args[0], args[0]))
+    example = check(lambda x, p: (x, x + 1), two, examples=0).counterexample
+    assert example.why == "at (1, 0)"
+    assert (example.layout, example.problem, example.silent, example.before) == ("plain", None, False, None)
+
+
+def test_an_operation_that_does_not_say_how_shows_nothing_by_hand():
+    assert check(lambda x, p: 2 * x + 1, doubling(numbers(1)), examples=0).counterexample.why is None
