@@ -12,6 +12,7 @@ from refcompress.verify.blocks import (
     NoAnswer,
     Splits,
     Sweep,
+    _runs,
     coarsened,
     differs,
     evaluate,
@@ -21,6 +22,7 @@ from refcompress.verify.blocks import (
 from refcompress.verify.candidates import from_callable
 from refcompress.verify.inputs import float_dtype
 from refcompress.verify.operations import OPERATIONS, find_operation
+from refcompress.verify.wire import encode
 
 DTYPES = ("int8", "uint8", "int32", "int64", "bool", "float16", "float32", "float64", "bfloat16")
 NUMBERS = [0, 1, -0.0, 2.5, 3, 127, -1, 2**31 - 1, 2**53 + 1, 2**53, -(2**63), np.nan, np.inf, 1e-40]
@@ -210,3 +212,160 @@ def test_without_splits_left_a_range_stays_whole():
 
     pieces = list(split(attempt, 0, 63, Splits(0)))
     assert pieces == [dataclasses.replace(Found(), silent=((0, 63, "bad"),))]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16", "float32"])
+def test_the_blocks_hold_every_place_once(dtype):
+    sweep, place = quantize_sweep(dtype), 0
+    for first, last in map(sweep.places, sweep.blocks()):
+        assert first == place <= last
+        place = last + 1
+    assert place == sweep.patterns.count
+
+
+def test_before_anything_is_tried_nothing_is_counted():
+    nothing = Found()
+    assert (nothing.accepted, nothing.nan, nothing.infinite, nothing.outside, nothing.changed) == (0, 0, 0, 0, 0)
+    assert nothing.lost is False
+
+
+def test_what_lies_where_there_was_no_answer_is_counted():
+    assert Found(silent=((3, 5, "bad"), (9, 9, "worse"))).unanswered == 4
+
+
+def test_every_cut_costs_one_split():
+    attempts = []
+
+    def attempt(first, last):
+        attempts.append((first, last))
+        raise NoAnswer("bad")
+
+    list(split(attempt, 0, 63, Splits(3)))
+    assert len(attempts) == 7
+
+
+def test_a_process_that_a_piece_cost_is_remembered():
+    sweep = quantize_sweep()
+    assert joined([Found(), Found(lost=True), Found()], sweep).lost is True
+    assert joined([Found(), Found()], sweep).lost is False
+
+
+def test_one_interval_for_all_reaches_from_the_first_place_to_the_last():
+    many = Found(intervals=((3, 4, 2), (9, 9, 1), (11, 12, 2)))
+    assert coarsened(many, 2).intervals == ((3, 12, 5),)
+
+
+def test_runs_of_places_are_intervals_unless_they_are_too_many():
+    places = np.array([1, 2, 5, 8, 9])
+    assert _runs(places, 3) == ((1, 2, 2), (5, 5, 1), (8, 9, 2))
+    assert _runs(places, 2) == ((1, 9, 5),)
+
+
+def test_of_a_long_sweep_a_call_with_many_intervals_gives_one_that_holds_them_all():
+    sweep = quantize_sweep("float32")
+    first, _ = sweep.places(700)
+
+    def odd(x, p):
+        return right(x, p) + x.view(np.uint32) % 2
+
+    def two(x, p):
+        return right(x, p) + (x.view(np.uint32) % 2**17 == 1)
+
+    for function, intervals in (odd, 1), (two, 2):
+        result = evaluate(from_callable(function, ["x", "p"]), sweep, first, first + 2**18 - 1)
+        assert len(result.intervals) == intervals
+    assert evaluate(from_callable(odd, ["x", "p"]), sweep, first, first + 2**18 - 1).differing == 2**17
+
+
+def places_of(sweep, *values):
+    return sweep.patterns.places(np.array(values, np.float16)).tolist()
+
+
+def within(function, sweep, *ends):
+    return evaluate(from_callable(function, ["x", "p"]), sweep, *places_of(sweep, *ends))
+
+
+@pytest.mark.parametrize("wrong", [1.5, 2.0])
+def test_the_example_is_the_place_with_what_was_expected_and_returned(wrong):
+    sweep = quantize_sweep()
+    result = within(lambda x, p: right(x, p) + (x == wrong), sweep, 1, 2)
+    (place,) = places_of(sweep, wrong)
+    expected = np.array([16 * wrong], np.int8)
+    assert result.intervals == ((place, place, 1),)
+    assert result.example == (place, encode(expected), encode(expected + 1.0))
+
+
+def test_an_operation_that_accepts_everything_but_raises_is_heard():
+    def fails(args, settings):
+        raise ValueError("not this one")
+
+    sweep = dataclasses.replace(
+        quantize_sweep(), operation=dataclasses.replace(OPERATIONS["quantize"], answer=fails, accepts=None)
+    )
+    with pytest.raises(ValueError, match="not this one"):
+        within(right, sweep, 1, 2)
+
+
+def test_only_what_has_an_answer_is_given_even_if_it_is_one_number_or_none():
+    sweep, sizes = quantize_sweep(overflow="wrap"), []
+
+    def zeros(x, p):
+        sizes.append(x.size)
+        return np.zeros(x.shape, np.int8)
+
+    (infinity,) = places_of(sweep, np.inf)
+    candidate = from_callable(zeros, ["x", "p"])
+    result = evaluate(candidate, sweep, infinity, infinity + 1)
+    assert (result.accepted, result.infinite, result.nan, sizes) == (0, 1, 1, [])
+    result = evaluate(candidate, sweep, infinity - 1, infinity)
+    assert (result.accepted, result.infinite, sizes) == (1, 1, [1])
+
+
+def test_what_has_no_answer_though_it_is_a_number_is_counted():
+    result = found(lambda x, p: np.zeros(x.shape), quantize_sweep(p=60, bits=None))
+    assert result.outside > 0
+    assert result.accepted + result.nan + result.infinite + result.outside == 2**16
+
+
+def test_an_error_within_the_bound_of_an_operation_is_none():
+    sweep = quantize_sweep()
+
+    def bound(args, settings):
+        assert settings is sweep.settings
+        return np.where(args[0] < 1.5, 1.0, 0.0)
+
+    bounded = dataclasses.replace(sweep, operation=dataclasses.replace(OPERATIONS["quantize"], bound=bound))
+    result = within(lambda x, p: right(x, p) + 1, bounded, 1, 2)
+    start, end = places_of(sweep, 1.5, 2)
+    assert (result.intervals, result.silent) == (((start, end, end - start + 1),), ())
+
+
+def test_one_that_only_reads_is_called_once_with_an_array_it_cannot_write_to():
+    writeable = []
+
+    def reads(x, p):
+        writeable.append(x.flags.writeable)
+        return right(x, p)
+
+    result = within(reads, quantize_sweep(), 1, 2)
+    assert (writeable, result.changed) == ([False], 0)
+
+
+def test_one_that_writes_what_was_there_changes_nothing():
+    def rewrites(x, p):
+        x[:] = x.copy()
+        return right(x, p)
+
+    result = within(rewrites, quantize_sweep(), 1, 2)
+    assert (result.changed, result.silent) == (0, ())
+
+
+def test_any_dtype_will_do_where_the_settings_do_not_say():
+    sweep = quantize_sweep()
+    silent = {name: value for name, value in sweep.settings.items() if name != "check_dtype"}
+    assert within(right, dataclasses.replace(sweep, settings=silent), 1, 2).silent == ()
+
+
+def test_complex_numbers_are_no_answer():
+    result = within(lambda x, p: right(x, p).astype(complex), quantize_sweep(), 1, 1)
+    assert result.silent[0][2] == "returns dtype complex128: it must hold real numbers"
