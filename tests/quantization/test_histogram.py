@@ -139,3 +139,9 @@ def test_bad_histograms_and_batches_are_refused(call, error, text):
 def test_an_empty_histogram_counts_in_integers(bins):
     counts = empty_histogram(bins).counts
     assert (counts.dtype, counts.shape, counts.any()) == (np.int64, (bins,), False)
+
+
+def test_the_width_of_a_bin_is_open_as_long_as_zeros_alone_were_seen():
+    seen = observe(empty_histogram(8), [0.0, -0.0])
+    assert (seen.exponent, seen.total) == (None, 2)
+    assert observe(seen, [1e-30]).exponent == observe(empty_histogram(8), [1e-30]).exponent
