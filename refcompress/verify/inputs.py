@@ -56,8 +56,8 @@ def next_to(values: Array) -> Array:
 
 def extremes(name: str) -> Array:
     """Return both zeros, subnormals, the smallest normal and the largest finite values, with both signs."""
-    precision, largest, normal, subnormal = FLOATS[name]
-    below = largest * (1 - 2.0**-precision)
+    _, largest, normal, subnormal = FLOATS[name]
+    below = float(next_to(floats([largest], name))[0])
     positive = [0.0, subnormal, 3 * subnormal, normal - subnormal, normal, 2 * normal, largest, below]
     return floats([v for p in positive for v in (p, -p)], name)
 
