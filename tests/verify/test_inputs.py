@@ -350,7 +350,7 @@ def test_turning_points_and_their_negatives_lie_any_power_of_two_away(ends):
     assert {x.size for (x,) in calls} == {0, 1, 5}
 
 
-def test_accumulators_are_small_or_at_the_ends_or_any(ends):
+def test_calls_to_requantize_reach_every_part_of_their_range(ends):
     calls = accumulators(-128, 127)
     drawn = {a for acc, *_ in calls for a in acc.tolist()}
     largest = [2**31 - 1, -(2**31), 1 - 2**31, 2**30, -(2**30), 2**24 + 1, 2**15, -(2**15) - 1]
@@ -377,15 +377,19 @@ def test_a_half_is_where_the_product_passes_it(ends):
         assert (at - last, after - at) == (1, 1)
 
 
-def test_halves_reach_a_little_beyond_the_ends_of_the_codes(ends, monkeypatch):
-    seen = []
-    monkeypatch.setattr(EndsOf, "builds", lambda call, elements, *others: seen.extend(elements))
+def test_accumulators_are_small_or_near_halves_or_at_the_ends_or_any(ends, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(EndsOf, "builds", lambda call, *strategies: drawn.extend(strategies))
     accumulators(-1000, 2000)
+    seen, _, _, zero_points = drawn
+    assert set(zero_points) == {-1000, 0, 2000}
     halves = {e for elements in seen for e in elements if isinstance(e, tuple)}
     assert halves == {(h, i) for h in (-2009, 0, 4009, -300, 300) for i in (-1, 0, 1)}
     integers = {e for elements in seen for e in elements if isinstance(e, int)}
-    assert (min(integers), max(integers)) == (-(2**31), 2**31 - 1)
+    largest = [2**31 - 1, -(2**31), 1 - 2**31, 2**30, -(2**30), 2**24 + 1, 2**15, -(2**15) - 1]
+    assert integers == {*range(-9, 10), *largest}
     assert {len(elements) for elements in seen} == {1, 5}
+    assert seen.count([-(2**31)]) == seen.count([2**31 - 1]) == 2  # as an end, and as any
 
 
 def test_an_accumulator_of_more_than_32_bits_is_left_out(ends):
@@ -462,6 +466,7 @@ def test_simple_floats_are_mostly_the_simplest_and_reach_the_most(ends):
     drawn = simple_floats(3.0)
     assert signed(drawn) == signed([v for v in SIMPLE if abs(v) <= 3]) | signed([float(np.float16(0.3))])
     assert {drawn.count(v) for v in (0.5, -0.7)} == {3}
+    assert {drawn.count(v) for v in (3.0, -3.0)} == {4}  # as a simple one, and as an end of any
     assert (min(simple_floats()), max(simple_floats())) == (-8.0, 8.0)
 
 
@@ -613,3 +618,19 @@ def test_extremes_are_at_both_ends_of_the_subnormals_and_of_the_normals(name):
     assert x.dtype == expected.dtype
     assert entries([x]) == entries([expected, -expected])
     assert x.size == 16
+
+
+@pytest.mark.parametrize("strategy", [lambda: selections("float32", None), lambda: groups_of(4, -1, "float32")])
+def test_few_numbers_that_tie_come_twice_as_often_as_hard_ones(ends, monkeypatch, strategy):
+    seen = []
+    monkeypatch.setattr(EndsOf, "builds", lambda call, some, *others: seen.extend(some))
+    strategy()
+    drawn = [repr(some[0]) for some in seen if len(some) == 1]
+    assert all(drawn.count(repr(v)) >= 2 for v in FEW)
+    assert {drawn.count(repr(v)) for v in (math.inf, -math.inf, 1 + 2.0**-23)} == {1}
+
+
+def test_nine_entries_fill_as_much_of_a_shape_as_they_can(ends):
+    call = selections("float32", None).call
+    shapes = [call([1.0] * 9, arrangement, 0)[0].shape for arrangement in range(6)]
+    assert shapes == [(9,), (2, 4), (4, 2), (3, 3), (2, 2, 2), (1, 4, 2)]
