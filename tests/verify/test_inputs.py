@@ -543,6 +543,9 @@ def test_sizes_are_small_round_or_any_and_sparsities_are_fractions(ends):
     assert {size for size, _ in calls} == {*range(21), 50, 100, 200, 1000, 2**62}
     eighths, hundredths = {n / 8 for n in range(9)}, {n / 100 for n in range(101)}
     assert {sparsity for _, sparsity in calls} == eighths | hundredths | {0.3}
+    assert [size for size, sparsity in calls if sparsity == 0.125].count(0) == 2  # as a small one, and as any
+    ends_of_sparsity = [sparsity for size, sparsity in calls if size == 50]
+    assert {ends_of_sparsity.count(v) for v in (0.0, 1.0)} == {3}  # in eighths, in hundredths, and as any
 
 
 @EACH_DTYPE
