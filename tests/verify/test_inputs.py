@@ -1,5 +1,7 @@
+import importlib.util
 import itertools
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -637,3 +639,16 @@ def test_nine_entries_fill_as_much_of_a_shape_as_they_can(ends):
     call = selections("float32", None).call
     shapes = [call([1.0] * 9, arrangement, 0)[0].shape for arrangement in range(6)]
     assert shapes == [(9,), (2, 4), (4, 2), (3, 3), (2, 2, 2), (1, 4, 2)]
+
+
+def test_the_longest_fills_loops_of_8_but_not_of_16():
+    assert max(TAIL_LENGTHS) >= 1000
+    assert max(TAIL_LENGTHS) % 16 == 8
+
+
+def test_the_fixed_arrays_need_no_hypothesis(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis.strategies", None)
+    spec = importlib.util.find_spec("refcompress.verify.inputs")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.extremes("float32").size == 16
