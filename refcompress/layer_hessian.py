@@ -51,9 +51,9 @@ def hessian(x: npt.ArrayLike) -> Array:
     wide = array.astype(np.float64, order="C")  # a BLAS adds up in another order for each layout
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         half = wide.T @ wide
-    if not np.isfinite(half + half).all():
+        h = half + half
+    if not np.isfinite(h).all():
         raise ValueError(f"x reaches {np.abs(wide).max()}: the sums of its squares pass the largest float64")
-    h = half + half
     return np.asarray(np.tril(h) + np.tril(h, -1).T)  # symmetric to the bit, whatever the order of the sums
 
 

@@ -52,7 +52,8 @@ def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:
     Raises
     ------
     ValueError
-        For a NaN or an infinity, a w that is not 2-d, a rank outside its range.
+        For a NaN or an infinity, a w that is not 2-d or whose singular values pass the largest float64, a rank outside
+        its range.
     TypeError
         For a w that holds no numbers, or a rank that is no integer.
 
@@ -76,6 +77,8 @@ def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     rank = arguments.integer(rank, "rank", 0, min(array.shape))
     u, s, vt = np.linalg.svd(array.astype(np.float64, order="C"), full_matrices=False)
+    if not np.isfinite(s).all():
+        raise ValueError(f"w reaches {np.abs(array).max()}: its singular values pass the largest float64")
     with np.errstate(under="ignore"):
         return LowRank(u[:, :rank] * s[:rank], vt[:rank].copy(), s[rank:].copy())
 

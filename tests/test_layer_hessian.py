@@ -30,6 +30,12 @@ def test_the_factors_are_the_first_rows_of_the_inverses_that_are_left(triangle, 
     assert not np.tril(v, -1).any()
 
 
+@pytest.mark.parametrize("x", [1e154, 1.7e308])
+def test_squares_past_the_largest_float_are_refused_without_a_warning(x):
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="the sums of its squares pass the largest float64"):
+        hessian([[x, 1.0]])
+
+
 def test_damping_is_a_share_of_the_mean_of_the_diagonal():
     _, d = inverse_factors(np.diag([2.0, 14.0]), 0.25)  # adds 2
     assert d.tolist() == [0.25, 0.0625]

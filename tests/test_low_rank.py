@@ -81,6 +81,12 @@ def test_the_two_matrices_have_the_shapes_of_two_layers():
     assert (low.first.shape, low.second.shape, low.dropped.shape) == ((4, 2), (2, 3), (1,))
 
 
+def test_the_largest_and_the_smallest_floats_are_decomposed_without_a_warning():
+    with np.errstate(all="raise"):
+        low = truncated_svd([[1.7e308, 0.0], [0.0, 5e-324]], 1)
+    assert np.abs(low.first @ low.second).tolist() == [[1.7e308, 0.0], [0.0, 0.0]]
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_an_empty_matrix_has_rank_zero(shape):
     low = truncated_svd(np.zeros(shape), 0)
@@ -164,6 +170,11 @@ def test_every_type_of_number_is_shared(dtype):
     [
         (lambda: truncated_svd([[np.inf]], 1), ValueError, r"w\[0, 0\] is inf: only finite values can be decomposed"),
         (lambda: truncated_svd([1.0], 1), ValueError, r"w has shape \(1,\): it must be \(inputs, outputs\)"),
+        (
+            lambda: truncated_svd([[1.7e308, 1.7e308]], 1),
+            ValueError,
+            r"w reaches 1.7e\+308: its singular values pass the largest float64",
+        ),
         (lambda: truncated_svd([[1.0]], 2), ValueError, "rank is 2: it must be from 0 to 1"),
         (lambda: truncated_svd([["a"]], 0), TypeError, "w has dtype"),
         (lambda: share_weights([np.nan], 1), ValueError, r"w\[0\] is nan: only finite values can be clustered"),
