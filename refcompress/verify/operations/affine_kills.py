@@ -65,9 +65,9 @@ AFFINE_QUANTIZE: dict[str, str] = {
         "!scaling=reciprocal !subnormals_flushed !tie_tolerance !zero_point_int8"
     ),
     "largest and smallest values": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_* !epsilon_added !guard_bits_8 !half_after_zero_point "
-        "!plus_half_float32 !plus_half_float64 !quotient_bfloat16 !quotient_float32 !reciprocal_float64 "
-        "!rounding=half_* !scale_at_least_1e_8 !scale_at_least_eps !scale_bfloat16 !scale_float32 "
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_2 !decimals_3 !epsilon_added !guard_bits_8 "
+        "!half_after_zero_point !plus_half_float32 !plus_half_float64 !quotient_bfloat16 !quotient_float32 "
+        "!reciprocal_float64 !rounding=half_* !scale_at_least_1e_8 !scale_at_least_eps !scale_bfloat16 !scale_float32 "
         "!scale_plus_1e_12 !scale_plus_1e_8 !scaling=exact !sign_half_truncated !tie_tolerance !x_float16 "
         "!x_float32 !zero_point_added=before_rounding"
     ),

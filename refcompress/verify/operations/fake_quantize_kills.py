@@ -64,7 +64,7 @@ FAKE_QUANTIZE: dict[str, str] = {
         "!subnormals_flushed !tie_tolerance !zero_keeps_sign !zero_point_int8"
     ),
     "largest and smallest values": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_* !epsilon_added !half_after_zero_point !infinity_is_zero "
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_2 !epsilon_added !half_after_zero_point !infinity_is_zero "
         "!infinity_unchanged !plus_half_float32 !plus_half_float64 !quotient_bfloat16 !quotient_float32 "
         "!reciprocal_float64 !rounding=half_away !rounding=half_down !rounding=half_odd !rounding=half_up "
         "!scaling=exact !sign_half_truncated !tie_tolerance !zero_point_added=before_rounding"
