@@ -3,13 +3,9 @@ import os
 import sys
 
 import pytest
+from terminals import Terminal
 
 from refcompress.commands.terminal import takes_colour, write
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 @pytest.mark.parametrize(

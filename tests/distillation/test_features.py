@@ -447,21 +447,22 @@ def test_examples_that_all_but_coincide_give_a_loss_without_a_warning(loss):
         assert 0 <= loss(features, features[::-1]) < 1
 
 
+FAR, NEAR = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
+
+
 @pytest.mark.parametrize("size", [2.0**-1040, 2.0**-1072, 2.0**-1074])
 @pytest.mark.parametrize("loss", [rkd_distance_loss, rkd_angle_loss])
 def test_examples_may_differ_by_subnormals_alone(loss, size):
-    far, near = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
     scale = np.array([size, size, 4 * size])  # the last is the same for all, and no larger than it need be
     with np.errstate(all="raise"):
-        assert loss(far * scale, near) == loss(far, near)
-        assert np.isfinite(loss(far * [size, size, 1.0], near))
+        assert loss(FAR * scale, NEAR) == loss(FAR, NEAR)
+        assert np.isfinite(loss(FAR * [size, size, 1.0], NEAR))
 
 
 @pytest.mark.parametrize("gradient", [rkd_distance_gradient, rkd_angle_gradient])
 def test_gradients_overflow_without_a_warning(gradient):
-    far, near = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [1, 3, 1]]), np.arange(8.0).reshape(4, 2) ** 2
     with np.errstate(all="raise"):
-        assert not np.isfinite(gradient(far * [2.0**-1072, 2.0**-1072, 1.0], near)).all()
+        assert not np.isfinite(gradient(FAR * [2.0**-1072, 2.0**-1072, 1.0], NEAR)).all()
 
 
 def test_subnormal_features_keep_every_digit():

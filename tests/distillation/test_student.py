@@ -1,9 +1,9 @@
-import io
 import sys
 from inspect import signature
 
 import numpy as np
 import pytest
+from terminals import Terminal
 
 from refcompress.arguments import MOST_ELEMENTS
 from refcompress.compression import Plan
@@ -25,11 +25,6 @@ def parameters(model):
 
 def defaults(function):
     return {name: p.default for name, p in signature(function).parameters.items() if p.default is not p.empty}
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_a_teacher_learns_what_no_linear_model_can():

@@ -1,4 +1,3 @@
-import io
 import subprocess
 import sys
 from fractions import Fraction
@@ -6,6 +5,7 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
+from terminals import Terminal
 
 from refcompress.mlp.losses import mse_gradient, mse_loss, softmax_cross_entropy, softmax_cross_entropy_gradient
 from refcompress.mlp.network import MLP, initialize, mlp_forward, mlp_gradients
@@ -383,11 +383,6 @@ def test_inputs_past_float32_are_noticed():
     model = initialize((3, 6, 2), dtype=np.float32)
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) at epoch 1, batch 1"):
         train(model, np.full((4, 3), 1e300), classification([0, 1, 0, 1]), optimizer=SGD(0.1), epochs=1)
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_progress_is_shown_on_a_terminal(monkeypatch, capsys):

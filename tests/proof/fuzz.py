@@ -64,11 +64,16 @@ def call(name, seed, number):
     return judged(name, args, keywords, list(FUNCTIONS[name][0](Random(f"{name} {seed} {number}"))))
 
 
+def few(name):
+    """Yield a dozen calls of a function as they are meant: the arguments, and the settings without a default."""
+    valid, settings = FUNCTIONS[name]
+    for number in range(12):
+        yield list(valid(Random(f"{name} {number}"))), {key: settings[key][0] for key in settings if key in NEEDED}
+
+
 def planted(name):
     """Yield the number and the complaint of every valid input that an array of edges in its place spoils."""
-    for number in range(12):
-        valid = list(FUNCTIONS[name][0](Random(f"{name} {number}")))
-        keywords = {key: values[0] for key, values in FUNCTIONS[name][1].items() if key in NEEDED}
+    for number, (valid, keywords) in enumerate(few(name)):
         for place, value in enumerate(valid):
             for edge in EDGE_ARRAYS:
                 args = [*valid[:place], edge_in(value, edge), *valid[place + 1 :]]
@@ -81,9 +86,7 @@ def misnamed(name):
     """Yield the argument, what was given and the answer, wherever words in place of numbers are not refused by name."""
     f = function(name)
     names = names_of(f)
-    for number in range(12):
-        valid = list(FUNCTIONS[name][0](Random(f"{name} {number}")))
-        keywords = {key: values[0] for key, values in FUNCTIONS[name][1].items() if key in NEEDED}
+    for valid, keywords in few(name):
         if isinstance(outcome(f, valid, keywords), BaseException):
             continue  # what was drawn is refused for another reason
         for place, value in enumerate(valid):

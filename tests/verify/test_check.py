@@ -484,11 +484,10 @@ def test_a_failure_in_a_layout_is_cut_down_in_that_layout():
 
 @pytest.mark.parametrize("fate", [{"problem": "ends the process", "lost": True}, {"overwrote": numbers(3)}])
 def test_what_costs_a_process_or_only_overwrites_is_not_called_again(fate):
-    def last_fails(args, layout):
-        return Answer(None if "lost" in fate else twice(*args), **(fate if args[0].size > 1 else {}))
-
     def last(args, layout):
-        return last_fails(args, layout) if args[0].size > 1 else Answer(twice(*args))
+        if args[0].size == 1:
+            return Answer(twice(*args))
+        return Answer(None if "lost" in fate else twice(*args), **fate)
 
     candidate, calls = answering(last)
     example = check(candidate, doubling(numbers(3), numbers(1, 2))).counterexample
