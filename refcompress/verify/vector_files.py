@@ -71,10 +71,6 @@ def vector_header(op: Operation, settings: Settings, level: int, seed: int) -> s
     return json.dumps({**json.loads(header(op, settings)), **own})
 
 
-def _bound(op: Operation, settings: Settings, vector: Vector) -> Any:
-    return None if op.bound is None else op.bound(vector.args, settings)
-
-
 def json_line(op: Operation, settings: Settings, vector: Vector) -> str:
     """Return the line of one vector."""
     message: dict[str, Any] = {"id": vector.number}
@@ -82,7 +78,7 @@ def json_line(op: Operation, settings: Settings, vector: Vector) -> str:
     message |= {"case": vector.case, "flags": list(vector.flags), "exact": op.bound is None}
     message["expected"] = encode(vector.expected)
     if op.bound is not None:
-        message["bound"] = encode(_bound(op, settings, vector))
+        message["bound"] = encode(op.bound(vector.args, settings))
     return json.dumps(message, allow_nan=False)
 
 
@@ -131,7 +127,7 @@ def _write_npz(path: Path, op: Operation, settings: Settings, stream: Iterable[V
         for vector in stream:
             values = {i.name: v for i, v in zip(op.inputs, vector.args, strict=True)} | {"expected": vector.expected}
             if op.bound is not None:
-                values["bound"] = _bound(op, settings, vector)
+                values["bound"] = op.bound(vector.args, settings)
             for name, value in values.items():
                 _put_all(file, f"{vector.number}/{name}", value)
             cases.append(names.setdefault(vector.case, len(names)))
