@@ -38,7 +38,7 @@ LAST = 4  # the training after the last cut is so many times that after another
 Weights = tuple[Array, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Situation:
     """What a score may be taken from: the pruned network, the dense weights beside it, the data that it learns from."""
 

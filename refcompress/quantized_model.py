@@ -21,7 +21,7 @@ from refcompress.rounding import code_range
 INTEGER_ACTIVATIONS = ("relu", "identity")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Codes:
     """Integers and their binary point: the numbers are values * 2^-p."""
 

@@ -21,7 +21,7 @@ SAMPLE = 4_096  # entries of either kind that decide which candidates are worth 
 Where = slice | Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Declared:
     """What the compressed file says of a tensor's codes."""
 
@@ -33,7 +33,7 @@ class Declared:
     """Of the tensors that hold the scale and the zero point."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """One tensor of both files: x the original, y the compressed, of one shape and in C order."""
 

@@ -16,7 +16,7 @@ from refcompress.arguments import Array
 from refcompress.audit.rules import Pair, Where, as_float64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scale:
     """Scales and zero points of the cells of a grid."""
 

@@ -59,7 +59,7 @@ from refcompress.mlp.losses import divisor
 FUNCTION_ULPS = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Softmax:
     """One side: log-probabilities and probabilities in float64, with the largest errors of computed ones."""
 

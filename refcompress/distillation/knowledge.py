@@ -16,7 +16,7 @@ from refcompress.mlp.network import MLP, hidden_features, mlp_forward
 from refcompress.pruning.selection import top_k_mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knowledge:
     """A teacher's knowledge on given inputs."""
 

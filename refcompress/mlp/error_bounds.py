@@ -102,7 +102,7 @@ def precision_of(dtype: DTypeLike, *, flush: bool = False) -> Precision:
     return Precision(2.0**-bits, 2.0 ** (low if flush else low - bits + 1), (2 - 2.0 ** (1 - bits)) * 2.0**high)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Bounded:
     """A quantity in float64, and the largest error of a computed one."""
 

@@ -302,7 +302,7 @@ def hidden_features(model: MLP, x: npt.ArrayLike) -> list[Array]:
         return [narrow(h, dtype) for h in cache.inputs[1:]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cache:
     """What the backward pass needs of the forward pass: the inputs h and the sums z of every layer."""
 

@@ -20,7 +20,7 @@ KERNELS = {
 SIGNIFICAND = 2**24  # a scale is a float32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor of a model: its dtype and shape, how its codes are to be read, and what it holds if it is constant."""
 

@@ -87,7 +87,7 @@ def nf4_quantize(x: npt.ArrayLike, *, block_size: int = BLOCK, axis: int = -1) -
     arguments.finite(array, "x", "quantized")
     size = arguments.integer(block_size, "block_size", 1)
     blocks, axis = blocks_of(array, "x", axis, size)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(under="ignore"):
         scales = np.minimum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).max).astype(np.float32)
     divisors = np.where(scales == 0, 1.0, scales.astype(np.float64))[..., None]
     codes = np.zeros(blocks.shape, np.uint8)

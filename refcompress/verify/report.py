@@ -33,7 +33,7 @@ class CaseCount:
     failed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counterexample:
     """The smallest input found on which the candidate is wrong."""
 

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from oracles import histogram as oracle
 
@@ -52,12 +52,19 @@ def test_batches_inside_the_range_seen_before_are_counted():
     assert {j: int(n) for j, n in enumerate(seen.counts) if n} == {0: 1, 1: 1000, 10: 1}
 
 
+def test_values_far_below_the_largest_are_in_the_first_bin_though_numpy_raises():
+    with np.errstate(all="raise"):
+        seen = all_of([[1e-300, 1e30]])
+    assert (seen.counts[0], seen.total) == (1, 2)
+
+
 def test_an_empty_batch_changes_nothing():
     seen = all_of([[1.0]])
     assert observe(seen, []) is seen
 
 
 @given(st.lists(st.integers(0, 5), min_size=16, max_size=16).filter(any), st.sampled_from([2, 3]))
+@example([3, 5, 4, 1] + 12 * [0], 2)  # one bin more, in which nothing lies, would have less divergence
 def test_entropy_takes_the_threshold_with_the_least_divergence_in_rational_arithmetic(counts, bits):
     levels = 2 ** (bits - 1)
     last = max(j for j, c in enumerate(counts) if c) + 1
@@ -84,6 +91,11 @@ def test_far_values_are_clipped_and_near_ones_are_not():
     low, high = entropy(all_of([near, [-7.0, 7.5]], 2048))
     assert np.quantile(near, 0.001) > low > -6
     assert np.quantile(near, 0.999) < high < 6
+
+
+def test_bits_are_8_where_nothing_else_is_asked_for():
+    seen = all_of([np.random.default_rng(1).laplace(size=4096)], 1024)
+    assert entropy(seen) == entropy(seen, bits=8) != entropy(seen, bits=9)
 
 
 def test_evenly_spread_values_are_not_clipped():

@@ -21,7 +21,7 @@ from refcompress.verify.operations.bounded import beside_reference, cast_error, 
 Pair = tuple[Array, Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """The inputs of a step in float64, and its settings."""
 

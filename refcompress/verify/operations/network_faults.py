@@ -19,7 +19,7 @@ from refcompress.verify.operations.bounded import Answer, each, wide
 Layers = list[Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pass:
     """What a forward pass leaves."""
 
