@@ -17,7 +17,7 @@ def quantize_plus_half(x: Array, p: int) -> Array:
 
 def sparsify_by_threshold(x: Array, k: int) -> Array:
     """Keep what is as large as the k-th largest magnitude: with ties that is more than k."""
-    if k == 0 or x.size == 0:
+    if k == 0:
         return np.zeros_like(x)
     threshold = np.sort(np.abs(x), axis=None)[-k]
     return np.where(np.abs(x) >= threshold, x, np.zeros_like(x))
@@ -28,10 +28,9 @@ def gradients_with_mean_bias(
 ) -> tuple[list[Array], list[Array]]:
     """Backpropagate mse through relu layers, with the bias gradient as a mean over the batch: it must be the sum."""
     inputs, z = [x], x
-    for number, (w, b) in enumerate(zip(weights, biases, strict=True)):
+    for w, b in zip(weights, biases, strict=True):
         z = inputs[-1] @ w + b
-        if number + 1 < len(weights):
-            inputs.append(np.maximum(z, 0))
+        inputs.append(np.maximum(z, 0))
     dz = 2 * (z - target) / z.size
     dweights: list[Array] = []
     dbiases: list[Array] = []
