@@ -19,6 +19,63 @@ def test_an_axis_divides_an_array_into_runs(shape, data):
     assert own == (shape[axis],) == (count,)
 
 
+@given(SHAPES, st.integers(1, 3))
+def test_with_blocks_every_element_has_a_run_of_its_own(shape, block_size):
+    runs, _ = channels.arrange(shape, 0, block_size)
+    assert runs == (1, math.prod(shape), 1)
+
+
+def test_blocks_without_an_axis_are_refused():
+    with pytest.raises(ValueError, match=r"^block_size is 2: blocks need an axis along which they lie$"):
+        channels.arrange((4,), None, 2)
+
+
+@pytest.mark.parametrize("block_size", [0, -3])
+def test_a_block_has_an_element_at_least(block_size):
+    with pytest.raises(ValueError, match=f"^block_size is {block_size}: it must be at least 1$"):
+        channels.arrange((4,), 0, block_size)
+
+
+@pytest.mark.parametrize(
+    ("scale", "told"),
+    [
+        ([1.0, 1e300], r"scale\[1\] is 1e\+300: it must be positive and finite in float32"),
+        ([1.0, 1e-300], r"scale\[1\] is 1e-300: it must be positive and finite in float32"),
+        ([1.0, np.nan], r"scale\[1\] is nan: it must be positive and finite in float32"),
+        ([1.0, 0.0], r"scale\[1\] is 0.0: it must be positive and finite in float32"),
+        ([1.0], r"scale has shape \(1,\): it must have shape \(2,\)"),
+    ],
+)
+def test_a_scale_is_positive_finite_and_one_a_channel_though_numpy_raises(scale, told):
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=f"^{told}$"):
+        channels.checked_scale(scale, (2,), np.dtype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("zero_point", "told"),
+    [
+        ([0, 3], r"zero_point\[1\] is 3: it must be a code, from -2 to 2"),
+        ([-3, 0], r"zero_point\[0\] is -3: it must be a code, from -2 to 2"),
+        ([0, 0, 0], r"zero_point has shape \(3,\): it must have shape \(2,\)"),
+    ],
+)
+def test_a_zero_point_is_a_code_and_one_a_channel(zero_point, told):
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        channels.checked_zero_point(zero_point, (2,), -2, 2)
+
+
+@pytest.mark.parametrize("zero_point", [[-2, 2], 2, [-2]])
+def test_one_zero_point_may_stand_for_all_channels(zero_point):
+    checked = channels.checked_zero_point(zero_point, (2,), -2, 2)
+    assert (checked.dtype, checked.tolist()) == (np.int64, zero_point)
+
+
+def test_an_array_for_a_single_scale_has_a_single_number():
+    told = r"^scale has shape \(2,\): it must have a single number: an axis gives one a channel$"
+    with pytest.raises(ValueError, match=told):
+        channels.checked_scale([1.0, 2.0], (), None)
+
+
 @given(SHAPES, st.data(), st.integers(1, 3))
 def test_every_element_gets_the_value_of_its_block(shape, data, block_size):
     axis = data.draw(st.integers(0, len(shape) - 1))
