@@ -196,7 +196,7 @@ def softmax_cross_entropy(logits: npt.ArrayLike, labels: npt.ArrayLike, *, reduc
     labels : array_like of int of shape (n,)
         Class numbers, 0 to c - 1.
     reduction : str
-        mean over the n examples (default), or sum.
+        mean (default), over the n examples, or sum.
 
     Returns
     -------

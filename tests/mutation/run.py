@@ -55,9 +55,11 @@ WARM = (
 FORMULAS = ("quantization", "pruning", "mlp", "distillation")
 EDGES = "tests/proof/test_fuzz.py::test_signalling_nans_and_the_ends_of_the_floats_are_as_any_number"
 NAMED = "tests/proof/test_fuzz.py::test_words_in_the_place_of_numbers_are_refused_by_the_name_of_the_argument"
-DATA = [
+LAWS = [
     "tests/test_architecture.py::test_data_is_frozen",
     "tests/test_architecture.py::test_data_that_holds_arrays_is_equal_only_to_itself",
+    "tests/test_docstrings.py::test_the_defaults_are_those_that_the_docstring_names",
+    "tests/test_docstrings.py::test_a_parameter_that_is_as_for_another_function_has_its_default",
 ]
 ALSO = {
     "refcompress/quantization/integer.py": ["tests/quantization/test_affine.py"],
@@ -213,7 +215,7 @@ def tests_of(module):
     inner = Path(module).relative_to("refcompress")
     mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
     own = [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
-    own += [f"{test}[{module}]" for test in DATA]
+    own += [f"{test}[{module}]" for test in LAWS]
     later = [EDGES, NAMED] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
     return [own, later] if later else [own]
 
