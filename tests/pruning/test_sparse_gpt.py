@@ -128,7 +128,7 @@ def test_every_block_of_rows_keeps_its_count(sparsity, mask_block):
     assert weights[~mask].tobytes() == np.zeros((~mask).sum()).tobytes()
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 2), (0, 3), (3, 8)])
+@pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 2), (0, 3), (3, 8), (1, 1)])
 def test_of_every_m_inputs_n_stay(n, m):
     weights, mask = sparse_gpt_n_m(WEIGHTS, HESSIAN, n=n, m=m)
     assert (mask.reshape(-1, m, 7).sum(axis=1) == n).all()
@@ -181,6 +181,7 @@ def test_inputs_are_not_changed():
 
 
 ONE, EYE = [[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]
+NOTHING = np.zeros((0, 1)), np.zeros((0, 0))
 
 
 @pytest.mark.parametrize(
@@ -202,6 +203,10 @@ ONE, EYE = [[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]
         (lambda: sparse_gpt(ONE, EYE, 0.5, ties="both"), ValueError, "ties is 'both'"),
         (lambda: sparse_gpt_n_m(ONE, EYE), ValueError, "w has 2 inputs: it must be a multiple of m = 4"),
         (lambda: sparse_gpt_n_m(ONE, EYE, n=3, m=2), ValueError, "n is 3: it must be from 0 to 2"),
+        (lambda: sparse_gpt_n_m(ONE, EYE, m=0), ValueError, "m is 0: it must be at least 1"),
+        (lambda: sparse_gpt_n_m(*NOTHING, n=3, m=2), ValueError, "n is 3: it must be from 0 to 2"),
+        (lambda: sparse_gpt_n_m(*NOTHING, n=-1), ValueError, "n is -1: it must be from 0 to 4"),
+        (lambda: reconstruct(ONE, EYE, [[1], [0, 1]]), TypeError, "^mask is a list that is no array"),
         (lambda: reconstruct(ONE, EYE, [[1], [0]]), TypeError, "mask has dtype int64: it must hold booleans"),
         (lambda: reconstruct(ONE, EYE, [True, False]), ValueError, r"mask has shape \(2,\), w has shape \(2, 1\)"),
         (
