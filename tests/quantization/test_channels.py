@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from refcompress.quantization import channels
 
+SIGNALLING = np.array([0x3FF0000000000000, 0x7FF0000000000001], np.uint64).view(np.float64)
 SHAPES = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)
 
 
@@ -42,6 +43,7 @@ def test_a_block_has_an_element_at_least(block_size):
         ([1.0, 1e300], r"scale\[1\] is 1e\+300: it must be positive and finite in float32"),
         ([1.0, 1e-300], r"scale\[1\] is 1e-300: it must be positive and finite in float32"),
         ([1.0, np.nan], r"scale\[1\] is nan: it must be positive and finite in float32"),
+        (SIGNALLING, r"scale\[1\] is nan: it must be positive and finite in float32"),
         ([1.0, 0.0], r"scale\[1\] is 0.0: it must be positive and finite in float32"),
         ([1.0], r"scale has shape \(1,\): it must have shape \(2,\)"),
     ],
