@@ -25,8 +25,10 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
+import subprocess
 import sys
 import time
 import tomllib
@@ -66,6 +68,35 @@ ALSO = {
     "refcompress/quantization/channels.py": ["tests/quantization/test_affine.py"],
     "refcompress/quantization/blocks.py": ["tests/quantization/test_microscaling.py"],
 }
+# A module of verify/operations has its name from its family: the operations, of which each case and law is tested.
+FAMILIES = {
+    "affine_dequantize": ["affine_dequantize"],
+    "affine_parameters": ["affine_parameters"],
+    "affine": ["affine_quantize", "affine_dequantize", "fake_quantize"],
+    "bounded": ["mse_loss", "mse_gradient", "mlp_forward", "distillation_loss"],
+    "dequantize": ["dequantize"],
+    "distillation": ["distillation_loss", "distillation_gradient"],
+    "fake_gradient": ["fake_quantize_gradient"],
+    "fake_quantize": ["fake_quantize", "fake_quantize_gradient"],
+    "fixed_point": ["quantize", "dequantize", "fraction_bits"],
+    "fraction_bits": ["fraction_bits"],
+    "gradient": ["mlp_gradients"],
+    "keep_count": ["keep_count"],
+    "losses": ["mse_loss", "mse_gradient"],
+    "masked": ["masked_sgd_step"],
+    "network": ["mlp_forward", "mlp_gradients"],
+    "number": ["quantize", "affine_quantize"],
+    "packing": ["pack_int4", "unpack_int4"],
+    "prune": ["prune"],
+    "quantize": ["quantize"],
+    "requantize": ["requantize"],
+    "selection": ["top_k_mask", "sparsify", "prune"],
+    "shared": ["quantize", "affine_quantize"],
+    "small_floats": ["cast_float8"],
+    "sparsify": ["sparsify"],
+    "structured": ["n_m_sparsify"],
+}
+CASES = "tests/verify/test_cases_kill_what_they_say.py"
 # Tests that are run where the mirrored ones passed.
 PEERS = {"refcompress/verify/layouts.py": ["tests/peers/test_torch_arrays.py", "tests/peers/test_jax_arrays.py"]}
 
@@ -214,10 +245,21 @@ def tests_of(module):
     """Return the tests of a module, relative to the project, in groups: one is run where all before it passed."""
     inner = Path(module).relative_to("refcompress")
     mirrored = Path("tests") / inner.with_name(f"test_{inner.name}")
-    own = [str(mirrored), *ALSO.get(module, [])] if (ROOT / mirrored).exists() else ALSO[module]
+    own = [str(mirrored)] if (ROOT / mirrored).exists() else []
+    own += of_operations(inner.stem) if inner.parent.name == "operations" else ALSO.get(module, [])
     own += [f"{test}[{module}]" for test in LAWS]
     later = [EDGES, NAMED] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
     return [own, later] if later else [own]
+
+
+def of_operations(stem):
+    """Return the tests of the operations that a module of verify/operations has a part in."""
+    family = next(name for name in FAMILIES if stem.startswith(name))
+    files = sorted(Path("tests/verify/operations").glob(f"test_{family}*.py"))
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", CASES]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    ids = [line for line in listed if re.match(rf".*?\[({'|'.join(FAMILIES[family])})[]:]", line)]
+    return [*(str(file) for file in files if file.stem != f"test_{stem}"), *ids]
 
 
 def explained(module):
