@@ -53,6 +53,10 @@ def test_a_scale_is_positive_finite_and_one_a_channel_though_numpy_raises(scale,
         channels.checked_scale(scale, (2,), np.dtype(np.float32))
 
 
+def test_a_scale_keeps_its_dtype_where_none_is_asked_for():
+    assert channels.checked_scale(np.float32([1, 2]), (2,), None).dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("zero_point", "told"),
     [
@@ -105,9 +109,15 @@ def test_the_pieces_cover_every_element_once_with_its_value(outer, count, inner)
     assert np.array_equal(seen, expected)
 
 
-def test_no_piece_is_longer_than_the_cache_is_meant_for():
-    sizes = [where.stop - where.start for where, _, _ in channels.pieces((2, 3, channels.PIECE + 1), np.arange(3.0))]
+@pytest.mark.parametrize(
+    "runs",
+    [(3000, 1, 1), (3000, 3, 31), (3000, 3, 40), (2, 200_000, 1), (1, 20_000, 31), (2, 3, 65_537), (2, 3, 131_073)],
+)
+def test_pieces_fit_the_cache_and_are_few(runs):
+    values = np.arange(float(runs[1]))
+    sizes = [where.stop - where.start for where, _, _ in channels.pieces(runs, values)]
     assert max(sizes) <= channels.PIECE
+    assert len(sizes) <= 2 * math.prod(runs) / channels.PIECE + 1
 
 
 @pytest.mark.parametrize(
