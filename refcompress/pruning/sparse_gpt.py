@@ -232,15 +232,12 @@ def in_order(w: Array, v: Array, d: Array, choose: Choice, block: int, batch: in
         stop = min(start + batch, len(w))
         for first in range(start, stop, block):
             last = min(first + block, stop)
-            if first > start:
-                w[first:last] -= v[start:first, first:last].T @ removed[start:first]
+            w[first:last] -= v[start:first, first:last].T @ removed[start:first]
             costs = w[first:last] * w[first:last] / d[first:last, np.newaxis]
             mask[first:last] = choose(first, costs)
             for i in range(first, last):
-                if i > first:
-                    w[i] -= v[first:i, i] @ removed[first:i]
+                w[i] -= v[first:i, i] @ removed[first:i]
                 removed[i] = np.where(mask[i], 0, w[i])
                 w[i] = np.where(mask[i], w[i], 0)
-        if stop < len(w):
-            w[stop:] -= v[start:stop, stop:].T @ removed[start:stop]
+        w[stop:] -= v[start:stop, stop:].T @ removed[start:stop]
     return w, mask

@@ -166,10 +166,26 @@ def test_the_dtype_of_the_weights_stays(dtype):
     assert weights.astype(float).ravel().tolist() == [0.0, 3.5]
 
 
+@pytest.mark.parametrize("damping", [0.01, 0.5, 3])
+def test_damping_adds_a_share_of_the_mean_of_the_diagonal_to_it(damping):
+    damped = HESSIAN + damping * np.diag(HESSIAN).mean() * np.eye(24)
+    for ours, theirs in zip(
+        sparse_gpt(WEIGHTS, HESSIAN, 0.5, damping=damping), sparse_gpt(WEIGHTS, damped, 0.5, damping=0), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
+def test_the_order_in_memory_changes_no_bit():
+    for ours, theirs in zip(
+        sparse_gpt(np.asfortranarray(WEIGHTS), HESSIAN, 0.5), sparse_gpt(WEIGHTS, HESSIAN, 0.5), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_a_layer_of_no_weights_stays(shape):
     weights, mask = sparse_gpt(np.zeros(shape), np.eye(shape[0]), 0.5)
-    assert weights.shape == mask.shape == shape
+    assert (weights.shape, mask.shape, mask.dtype) == (shape, shape, np.bool_)
 
 
 def test_inputs_are_not_changed():
@@ -191,7 +207,7 @@ NOTHING = np.zeros((0, 1)), np.zeros((0, 0))
         (
             lambda: sparse_gpt([[np.nan]], [[1.0]], 0.5),
             ValueError,
-            r"w\[0, 0\] is nan: only finite values",
+            r"w\[0, 0\] is nan: only finite values can be pruned",
         ),
         (lambda: sparse_gpt(ONE, [[1.0]], 0.5), ValueError, r"hessian has shape \(1, 1\): w has length 2"),
         (lambda: sparse_gpt(ONE, [[1, 2], [3, 4]], 0.5), ValueError, r"hessian\[0, 1\] is 2.0: it must be symmetric"),

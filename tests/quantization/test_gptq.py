@@ -158,7 +158,24 @@ def test_inputs_are_left_as_they_are_whatever_their_layout():
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
 def test_empty_layers_have_empty_codes(shape):
-    assert gptq_quantize(np.ones(shape), np.eye(shape[0]), 1.0, 0).shape == shape
+    codes = gptq_quantize(np.ones(shape), np.eye(shape[0]), 1.0, 0, bits=12)
+    assert (codes.shape, codes.dtype) == (shape, np.int16)
+
+
+@given(layers(6), st.sampled_from([2, 4]), st.booleans())
+def test_the_narrow_range_has_no_most_negative_code(layer, bits, guarded):
+    w, x = layer
+    codes = gptq_quantize(w * 64, hessian(x), 1.0, 0, bits=bits, narrow_range=True, guarded=guarded)
+    most = 2 ** (bits - 1) - 1
+    assert set(np.unique(codes)) <= set(range(-most, most + 1))
+    assert (codes[0][w[0] < 0] == -most).all()
+
+
+def test_the_order_in_memory_changes_no_code():
+    generator = np.random.default_rng(3)
+    w, h = generator.normal(size=(24, 7)), hessian(generator.normal(size=(60, 24)))
+    codes = gptq_quantize(w, h, 0.125, 0, guarded=False)
+    np.testing.assert_array_equal(gptq_quantize(np.asfortranarray(w), h, 0.125, 0, guarded=False), codes)
 
 
 TWO = np.eye(2)
@@ -185,6 +202,11 @@ TWO = np.eye(2)
 def test_bad_layers_are_refused(w, h, changed, error, text):
     with pytest.raises(error, match=text):
         gptq_quantize(w, h, 1.0, 0, **changed)
+
+
+def test_scales_are_an_array():
+    with pytest.raises(TypeError, match=r"^scale is a list that is no array"):
+        gptq_quantize([[1.0, 1.0]], [[1.0]], [1.0, [1.0]], 0)
 
 
 def test_a_network_s_outputs_on_unseen_digits_err_less_than_a_quarter_of_what_rounding_to_nearest_gives():
