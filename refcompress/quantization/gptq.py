@@ -117,7 +117,8 @@ def gptq_quantize(
     codes = _in_order(wide.copy(), inverse_factors(h, damping)[0], grid, lazy_batch)
     if guarded:
         nearest = grid.codes(wide)
-        codes = np.where(_better(wide, grid.values(codes), grid.values(nearest), h), codes, nearest)
+        difference, bound = objective_difference(wide, grid.values(codes), grid.values(nearest), h)
+        codes = np.where(difference < -bound, codes, nearest)  # a nan is not smaller
     return codes.astype(target)
 
 
@@ -157,8 +158,8 @@ def _in_order(w: Array, u: Array, grid: _Grid, lazy_batch: int) -> Array:
     return codes
 
 
-def _better(w: Array, values: Array, nearest: Array, h: Array) -> Array:
-    """Flag the columns where e^T H e is smaller with the first values than with the second, beyond all rounding.
+def objective_difference(w: Array, values: Array, nearest: Array, h: Array) -> tuple[Array, Array]:
+    """Return what e^T H e of every column is more with the first values than with the second, and an error bound.
 
     a^T H a - b^T H b = (a - b)^T H (a + b), as H is symmetric; with a = w - values and b = w - nearest, a - b is
     nearest - values. Each of a, b, a - b and a + b is rounded once, relative to |a| + |b| at most; then come one
@@ -169,11 +170,11 @@ def _better(w: Array, values: Array, nearest: Array, h: Array) -> Array:
     of the bound itself.
     """
     n, u = len(w), 2.0**-53
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a nan is not smaller
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         a, b, change = w - values, w - nearest, np.abs(nearest - values)
         difference = ((nearest - values) * (h @ (a + b))).sum(axis=0)
         largest = (np.abs(a) + np.abs(b)).max(axis=0)
         terms = (change * np.abs(h).sum(axis=1)[:, None]).sum(axis=0) * largest
         k = 2 * n + 4
         bound = 2 * (k * u / (1 - k * u) * terms + n * 2.0**-1074 * (change.sum(axis=0) + 1))
-    return np.asarray(difference < -bound)
+    return difference, bound

@@ -37,3 +37,14 @@ def objective(weights, values, hessian):
     """Return e^T H e of a column."""
     e = [Fraction(w) - Fraction(v) for w, v in zip(weights, values, strict=True)]
     return sum(a * Fraction(h) * b for a, row in zip(e, hessian, strict=True) for h, b in zip(row, e, strict=True))
+
+
+def difference_bound(weights, values, nearest, hessian):
+    """Return 2 (gamma_K sum |a - b| |H| max (|a| + |b|) + n 2^-1074 (sum |a - b| + 1)), K = 2 n + 4, of a column."""
+    w, v, m = (list(map(Fraction, column)) for column in (weights, values, nearest))
+    n, u = len(w), Fraction(1, 2**53)
+    change = [abs(p - q) for p, q in zip(v, m, strict=True)]
+    largest = max(abs(x - p) + abs(x - q) for x, p, q in zip(w, v, m, strict=True))
+    terms = sum(c * sum(abs(Fraction(h)) for h in row) for c, row in zip(change, hessian, strict=True)) * largest
+    gamma = (2 * n + 4) * u / (1 - (2 * n + 4) * u)
+    return 2 * (gamma * terms + n * Fraction(1, 2**1074) * (sum(change) + 1))

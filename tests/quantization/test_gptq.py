@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -11,7 +13,7 @@ from refcompress.layer_hessian import hessian
 from refcompress.mlp.network import hidden_features
 from refcompress.mlp.optimizers import Adam
 from refcompress.mlp.training import classification, train
-from refcompress.quantization.gptq import gptq_quantize
+from refcompress.quantization.gptq import gptq_quantize, objective_difference
 
 QUARTERS = st.integers(-40, 40).map(lambda n: n / 4)
 
@@ -140,6 +142,50 @@ def test_greedy_rounding_may_owe_more_than_the_nearest_and_the_guard_keeps_that_
     )
     assert (greedy, guarded) == ([0, 1, -2], [0, 0, -1])
     assert [float(oracle.objective(w, q, h)) for q in (greedy, guarded)] == [4.6875, 0.6875]
+
+
+ENTRIES = hnp.arrays(np.float64, (4, 2), elements=st.floats(-1e3, 1e3).map(lambda v: v if abs(v) > 1e-3 else 0.0))
+
+
+@given(ENTRIES, ENTRIES, ENTRIES, hnp.arrays(np.float64, (4, 4), elements=st.integers(-9, 9).map(lambda n: n / 3)))
+def test_the_difference_of_the_objectives_is_within_half_of_its_bound(w, values, nearest, root):
+    h = root + root.T
+    differences, bounds = objective_difference(w, values, nearest, h)
+    for column, first, second, got, bound in zip(
+        *(a.T.tolist() for a in (w, values, nearest)), differences, bounds, strict=True
+    ):
+        exact = oracle.objective(column, first, h.tolist()) - oracle.objective(column, second, h.tolist())
+        assert abs(Fraction(float(got)) - exact) <= Fraction(float(bound)) / 2
+        promised = oracle.difference_bound(column, first, second, h.tolist())
+        assert abs(Fraction(float(bound)) - promised) <= promised / 2**40
+
+
+@pytest.mark.parametrize("scale", [2.0**-537, 2.0**-530])
+def test_the_bound_of_the_difference_counts_products_that_underflow(scale):
+    w, zero = np.full((2, 1), scale), np.zeros((2, 1))
+    with np.errstate(all="raise"):
+        difference, bound = objective_difference(w, zero, 3 * w, np.eye(2) * 0.3)
+    exact = oracle.difference_bound(w[:, 0], zero[:, 0], 3 * w[:, 0], (np.eye(2) * 0.3).tolist())
+    assert 2.0**-1072 <= bound[0] <= float(exact) + 2.0**-1073
+    assert abs(difference[0] - float(-3 * Fraction(0.3) * 2 * Fraction(scale) ** 2)) <= bound[0]
+
+
+@given(layers(4), st.sampled_from([2, 3]))
+def test_where_both_owe_the_same_the_nearest_codes_stay(layer, bits):
+    w, x = layer
+    h = hessian(x)
+    assume(determinant(h) > 0)
+    greedy, guarded = (gptq_quantize(w, h, 1.0, 0, bits=bits, damping=0.0, guarded=g).T for g in (False, True))
+    nearest = affine_quantize(w, 1.0, 0, bits=bits).T
+    for column, a, b, c in zip(*(array.tolist() for array in (w.T, greedy, nearest, guarded)), strict=True):
+        if oracle.objective(column, a, h.tolist()) == oracle.objective(column, b, h.tolist()):
+            assert c == b
+
+
+def test_objectives_past_the_largest_float_leave_the_nearest_codes_though_numpy_raises():
+    with np.errstate(all="raise"):
+        difference, bound = objective_difference(*(np.full((2, 1), v) for v in (1e200, 0.0, 2e200)), np.eye(2))
+    assert not (difference < -bound).any()
 
 
 def test_an_input_that_was_always_zero_has_its_weights_rounded_to_nearest():

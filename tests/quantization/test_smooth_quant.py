@@ -133,14 +133,27 @@ def test_empty_layers_stay_empty():
     assert [a.shape for a in smooth(np.ones((0, 2)), np.ones((2, 3)), [1.0, 1.0])] == [(0, 2), (2, 3)]
 
 
+def test_subnormal_scales_are_scales_though_numpy_raises():
+    with np.errstate(all="raise"):
+        assert 0 < smoothing_scales([5e-324], [[1e308]])[0] < 2.0**-1022
+
+
 ONES = np.ones((2, 1))
 
 
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: smoothing_scales([1.0, np.nan], ONES), ValueError, r"x_max\[1\] is nan: only finite values"),
-        (lambda: smoothing_scales([1.0, -1.0], ONES), ValueError, r"x_max\[1\] is -1.0: a largest magnitude is at le"),
+        (
+            lambda: smoothing_scales([1.0, np.nan], ONES),
+            ValueError,
+            r"x_max\[1\] is nan: only finite values can be used",
+        ),
+        (
+            lambda: smoothing_scales([0.0, 0.5, -1.0], ONES[[0, 0, 0]]),
+            ValueError,
+            r"x_max\[2\] is -1.0: a largest magnitude is at le",
+        ),
         (lambda: smoothing_scales([1.0], ONES), ValueError, r"x_max has shape \(1,\): w has 2 inputs"),
         (lambda: smoothing_scales([1.0, 1.0], ONES * np.nan), ValueError, r"w\[0, 0\] is nan: only finite values can"),
         (lambda: smoothing_scales([1.0], [1.0]), ValueError, r"w has shape \(1,\): it must have two dimensions"),
@@ -155,5 +168,5 @@ ONES = np.ones((2, 1))
     ],
 )
 def test_bad_layers_are_refused(call, error, text):
-    with pytest.raises(error, match=text):
+    with np.errstate(all="raise"), pytest.raises(error, match=text):
         call()
