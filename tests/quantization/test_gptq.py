@@ -80,6 +80,21 @@ def test_a_diagonal_hessian_gives_rounding_to_nearest_bit_for_bit(w, diagonal, d
     np.testing.assert_array_equal(codes, nearest)
 
 
+def test_the_quotient_is_rounded_to_the_dtype_of_weights_and_scale():
+    scale = np.float32(0.1)
+    w = ((np.arange(-100, 100) + 0.5) * float(scale)).astype(np.float32)[np.newaxis]  # in float64 some are no tie
+    codes = gptq_quantize(w, [[1.0]], scale, 0)
+    assert codes.tolist() == affine_quantize(w, scale, 0).tolist()
+    assert codes.tolist() != affine_quantize(w.astype(np.float64), float(scale), 0).tolist()
+
+
+def test_quotients_past_the_ends_of_the_floats_are_clipped_though_numpy_raises():
+    w = np.array([[1e30, -1e30, 1e-30]], np.float32)
+    with np.errstate(all="raise"):
+        codes = gptq_quantize(w, [[1.0]], np.float32([1e-30, 1e-30, 1e30]), [0, 0, 0])
+    assert codes.tolist() == [[127, -128, 0]]
+
+
 @given(layers(6, st.integers(-8, 7).map(lambda n: n * 0.375)), st.booleans())
 def test_weights_on_the_grid_keep_their_codes(layer, guarded):
     w, x = layer
