@@ -235,16 +235,16 @@ def _smallest(
             return first  # nothing is smaller, and the cases put the simplest first
         _, found = _search(op, settings, subject, examples, seed)
         if found is not None:
-            return found
+            return cut_down(op, settings, subject, found)
     return first if first.repeated else cut_down(op, settings, subject, first)
 
 
 def cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:
-    """Halve the first input, and what has its shape, along one axis after the other as long as the call still fails."""
+    """Shorten the first input, and what has its shape, along one axis after the other while the call still fails."""
     progress = True
     while progress:
         progress = False
-        for args in _halves(failing.args):
+        for args in _shortened(failing.args):
             try:
                 shorter = make_exchange(op, settings, subject, failing.case, args, failing.layout)
             except (ValueError, TypeError):  # the operation itself has no answer to it
@@ -255,15 +255,19 @@ def cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exc
     return failing
 
 
-def _halves(args: Arguments) -> Iterator[Arguments]:
+def _shortened(args: Arguments) -> Iterator[Arguments]:
     x = args[0]
     if not isinstance(x, np.ndarray):
         return
     for axis, length in enumerate(x.shape):
-        for keep in (slice(length // 2), slice(length // 2, None), slice(length - 1), slice(1, None)):
-            if length > 1:
+        for part in (length >> n for n in range(1, length.bit_length())):  # a half, a quarter, ..., one
+            for keep in (slice(length - part), slice(part, None)):
                 cut = (slice(None),) * axis + (keep,)
-                yield tuple(v[cut] if isinstance(v, np.ndarray) and v.shape == x.shape else v for v in args)
+                shorter = tuple(v[cut] if isinstance(v, np.ndarray) and v.shape == x.shape else v for v in args)
+                yield shorter
+                gone = x.size - shorter[0].size
+                if any(type(v) is int and v >= gone > 0 for v in args):  # one that counts entries, as k does
+                    yield tuple(v - gone if type(v) is int and v >= gone else v for v in shorter)
 
 
 def _report(

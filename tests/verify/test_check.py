@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as hnp
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from refcompress import quantize
+from refcompress import quantize, top_k_mask
 from refcompress.verify import assert_agrees, check
 from refcompress.verify.candidates import Answer, Candidate, Program
-from refcompress.verify.check import _drawing_by_seed_alone, _halves, resolve
+from refcompress.verify.check import _drawing_by_seed_alone, _shortened, resolve
 from refcompress.verify.operation import Case, Input, Law
 from refcompress.verify.operations import OPERATIONS
 
@@ -411,7 +411,7 @@ def test_what_the_search_finds_is_smaller_than_what_a_cut_gives():
     found = check(candidate, doubling(numbers(57, 58, 59))).counterexample
     cut = check(candidate, doubling(numbers(57, 58, 59)), examples=0).counterexample
     assert found.inputs["x"].tolist() == [0, 0]
-    assert cut.inputs["x"].tolist() == [58, 59]
+    assert cut.inputs["x"].tolist() == [57, 58]
 
 
 def test_a_profile_of_hypothesis_makes_no_difference(capsys):
@@ -525,9 +525,44 @@ def positive(x):
     return 2 * x
 
 
-def test_an_array_is_cut_to_its_halves_and_by_one_at_each_end():
-    assert [x.tolist() for x, _ in _halves(numbers(0, 1, 2, 3, 4))] == [[0, 1], [2, 3, 4], [0, 1, 2, 3], [1, 2, 3, 4]]
-    assert [x.tolist() for x, _ in _halves(numbers(0, 1))] == [[0], [1], [0], [1]]
+def test_an_array_is_cut_by_a_half_a_quarter_and_one_at_each_end():
+    assert [x.tolist() for x, _ in _shortened(numbers(0, 1, 2, 3, 4))] == [
+        [0, 1, 2],
+        [2, 3, 4],
+        [0, 1, 2, 3],
+        [1, 2, 3, 4],
+    ]
+    assert [x.tolist() for x, _ in _shortened(numbers(0, 1))] == [[0], [1]]
+
+
+def test_a_count_of_entries_falls_with_them():
+    def first_of_the_least(x, k):
+        mask = top_k_mask(x, k)
+        if k == x.size - 1:
+            mask[:] = True
+            mask[np.argmin(np.abs(x))] = False
+        return mask
+
+    example = check(first_of_the_least, top_k_of(np.full(10, 2.0, np.float32), 9), examples=0).counterexample
+    assert (example.inputs["x"].tolist(), example.inputs["k"]) == ([2, 2], 1)
+
+
+def top_k_of(*args):
+    """The selection with one case of this call."""
+    case = Case("one call", lambda settings: iter([args]))
+    return dataclasses.replace(OPERATIONS["top_k_mask"], cases=(case,))
+
+
+def test_a_long_array_is_cut_in_few_steps():
+    calls = []
+
+    def wrong_far_out(x, p):
+        calls.append(x.size)
+        return np.where(np.arange(x.size) >= 40_000, -1, 2 * x)
+
+    example = check(wrong_far_out, doubling((np.ones(66_000), 0)), examples=0).counterexample
+    assert example.inputs["x"].size == 40_001
+    assert len(calls) < 200
 
 
 def test_a_first_input_that_is_a_number_is_not_cut():
