@@ -133,6 +133,10 @@ def _place_in_kept(x: Array, places: Array) -> Array:
     return np.arange(places.size)
 
 
+def _places_in(dtype: type[np.integer[Any]]) -> Callable[[Array, Array], Array]:
+    return lambda x, places: places.astype(dtype)
+
+
 def _flushed(values: Array) -> Array:
     return np.where(magnitude(values) < FLOATS[values.dtype.name][2], values * 0, values)
 
@@ -162,6 +166,8 @@ PRUNE_FAULTS = (
     Fault("rows", "gives the places along axis 0 instead of in x flat", _relabelled(_row)),
     Fault("place_in_kept", "numbers what stays from 0 on", _relabelled(_place_in_kept)),
     Fault("one_based", "counts indices from 1", _relabelled(lambda x, places: places + 1)),
+    Fault("places_int16", "holds the indices in int16: 2^15 becomes -2^15", _relabelled(_places_in(np.int16))),
+    Fault("places_uint16", "holds the indices in uint16: 2^16 becomes 0", _relabelled(_places_in(np.uint16))),
     Fault("magnitudes", "gives magnitudes: the sign of the values is lost", _revalued(np.abs)),
     Fault("zero_sign_lost", "turns a kept -0 into 0", _revalued(lambda v: v + np.zeros((), v.dtype))),
     Fault("values_flushed", "turns kept subnormals into 0", _revalued(_flushed)),
@@ -236,11 +242,11 @@ def _equal_kept(args: Arguments, expected: Any, settings: Settings) -> list[Arra
     return [counts[group] > 1] * 2
 
 
-ONE_LINE = ("column_numbers", "in_columns", "place_in_row", "rows")
+ONE_LINE = ("column_numbers", "in_columns", "place_in_row", "places_*", "rows")
 FINE_VALUES = (*ONE_LINE, "values_flushed", "zero_sign_lost")
 # what most cases cannot tell from the reference: in a line, in a matrix, where all magnitudes are equal
 IN_LINE = (*ONE_LINE, "values_*16", "values_float32", "values_flushed", "zero_sign_lost")
-IN_MATRIX = ("values_*16", "values_float32", "values_flushed", "zero_sign_lost")
+IN_MATRIX = ("places_*", "values_*16", "values_float32", "values_flushed", "zero_sign_lost")
 ALL_EQUAL = ("by_value", "in_columns", "indices_ranked", "order=magnitude", "place_in_kept", "smallest_first")
 UNUSUAL_LISTING = {
     "all equal": (*IN_LINE, *ALL_EQUAL, "values_ranked"),
@@ -254,6 +260,7 @@ UNUSUAL_LISTING = {
     "the largest last": (*IN_LINE, "magnitudes", "smallest_first"),
     "fractions of one": (*IN_LINE, "smallest_first"),
     "equal matrices": (*IN_MATRIX, *ALL_EQUAL, "values_ranked"),
+    "places past 2^15 and 2^16": (*(r for r in IN_LINE if r != "places_*"), "smallest_first"),
     "0-d, empty and 4-d": (*IN_MATRIX, "smallest_first"),
     **dict.fromkeys(("matrices and 3-d", "strided", "reversed", "Fortran order", "read-only"), IN_MATRIX),
 }

@@ -133,6 +133,12 @@ def _thousands(name: str) -> Iterator[Line]:
         yield floats(mostly, name), k
 
 
+def _past_16_bits(name: str) -> Iterator[Line]:
+    """Entries that stay before and after the places 2^15 and 2^16, and ties with those from there on."""
+    i = np.arange(66_000)
+    yield floats(np.where(i % 6_000 == 5_600, i // 6_000 + 2.0, 1.0) * np.where(i % 3, 1, -1), name), 12
+
+
 def _placed(lines: Callable[[str], Iterator[Line]]) -> Callable[[Settings], Iterator[Arguments]]:
     """Give lines as they are, or three at a time along the axis of the settings."""
 
@@ -255,6 +261,7 @@ CASES: tuple[tuple[str, Calls, tuple[str, ...]], ...] = (
     ),
     ("lengths around vector widths", _placed(_tails), (*NO_MATRIX, *USUAL, "never_zero")),
     ("thousands with ties at the threshold", _placed(_thousands), (*NO_MATRIX, *USUAL, "tail_ignored")),
+    ("places past 2^15 and 2^16", _placed(_past_16_bits), (*NO_MATRIX, *USUAL, "never_zero", "tail_ignored")),
     ("matrices and 3-d", _matrices, USUAL),
     ("equal matrices", _equal_matrices, (*USUAL, *NO_NEGATIVES, "first_k", "never_zero", "smallest")),
     (

@@ -101,7 +101,7 @@ SPARSIFY_FAULTS = (
     Fault("zero_sign_lost", "turns a kept -0 into 0", _kept_as(lambda x: x + np.zeros((), x.dtype))),
     Fault("magnitudes", "gives magnitudes: the sign of what stays is lost", _kept_as(np.abs)),
     Fault("signs", "gives the sign of what stays", _kept_as(np.sign)),
-    Fault("mask_for_values", "gives the mask instead of the values", _with(lambda x, mask, settings: mask)),
+    Fault("mask_for_values", "gives the mask instead of the values", _kept_as(np.ones_like)),
     Fault("soft_threshold", "takes the threshold off what stays (soft threshold)", _soft),
     Fault("rescaled", "multiplies what stays by n / k, as dropout does", _rescaled),
     Fault("values_flushed", "turns kept subnormals into 0", _kept_as(_flushed)),

@@ -69,3 +69,13 @@ def test_ties_that_fall_anywhere_are_placed_at_the_threshold():
     best = check(middle_first, "prune").diagnosis[0]
     assert "equal magnitudes at the threshold" in best.statement
     assert not best.complete
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+def test_indices_of_16_bits_are_named(dtype):
+    def narrow(x, k):
+        values, places = prune(x, k)
+        return values, places.astype(dtype)
+
+    best = check(narrow, "prune").diagnosis[0]
+    assert (best.fault, best.complete) == (f"places_{np.dtype(dtype)}", True)
