@@ -4,9 +4,10 @@ A line of names and patterns (``rounding=*``), less those that follow a ``!``.
 """
 
 _AFFINE_QUANTIZE_LAYOUTS = (
-    "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_2 !decimals_3 !guard_bits_2 "
-    "!guard_bits_4 !guard_bits_8 !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "
-    "!range_in_float32 !scale_at_* !subnormals_flushed !tie_tolerance !sum_and_range_in_float32"
+    "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !decimals_2 !decimals_3 "
+    "!guard_bits_2 !guard_bits_4 !guard_bits_8 !huge_is_lowest !infinity_* !low_16_bits_first "
+    "!low_32_bits_first !range_in_float32 !scale_at_* !subnormals_flushed !sum_and_range_in_float32 "
+    "!tie_tolerance"
 )
 AFFINE_QUANTIZE: dict[str, str] = {
     "small numbers, one a call": (
@@ -72,10 +73,10 @@ AFFINE_QUANTIZE: dict[str, str] = {
         "!x_float32 !zero_point_added=before_rounding"
     ),
     "infinities": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !decimals_* !epsilon_added !from_x_min !fused_nan_high !guard_* "
-        "!half_after_zero_point !not_rounded !plus_half_float32 !plus_half_float64 !quotient_* !reciprocal_* "
-        "!rounding=* !scale_at_* !scale_bfloat16 !scale_float16 !scale_float32 !scale_plus_* !scaling=* "
-        "!sign_half_truncated !subnormals_flushed !tie_tolerance !x_* !zero_point_added=before_rounding"
+        "* !decimals_* !epsilon_added !fused_nan_high !guard_* !half_after_zero_point !plus_half_float32 "
+        "!plus_half_float64 !reciprocal_* !rounding=half_* !rounding=toward_zero !scale_at_* !scale_plus_* "
+        "!scaling=* !sign_half_truncated !subnormals_flushed !tie_tolerance !x_* "
+        "!zero_point_added=before_rounding !zero_point_int8"
     ),
     "subnormal scales": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !huge_is_lowest "
@@ -108,17 +109,18 @@ AFFINE_QUANTIZE: dict[str, str] = {
         "!zero_point_int8 !sum_and_range_in_float32"
     ),
     "longer than a block": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_* !decimals_* !guard_* !huge_is_lowest !infinity_* "
-        "!low_* !quotient_float16 !quotient_float32 !range_in_float32 !reciprocal_float64 !reciprocal_nan_* "
-        "!scale_at_* !scale_bfloat16 !scale_float16 !scale_float32 !scaling=* !subnormals_flushed "
-        "!tie_tolerance !x_float16 !x_float32 !zero_point_int8 !zero_point_uint8 !sum_and_range_in_float32"
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !decimals_* !guard_* "
+        "!huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first !quotient_float16 !quotient_float32 "
+        "!range_in_float32 !reciprocal_float64 !reciprocal_nan_* !scale_at_* !scale_bfloat16 !scale_float16 "
+        "!scale_float32 !scaling=* !subnormals_flushed !sum_and_range_in_float32 !tie_tolerance !x_float16 "
+        "!x_float32 !zero_point_int8 !zero_point_uint8"
     ),
     "lengths around vector widths": (
-        "axis=None bits=2 bytes_swapped channels_reversed column_order epsilon_added even_codes "
-        "fake_quantized flat_* from_x_min fused_nan_high guard_bits_1 half_* largest_scale negative_* "
-        "next_channel not_rounded plus_* reciprocal_then_sum reciprocal_unrounded reversed_order rounding=* "
-        "scale_* sign_* signed=False x_rounded x_truncated zero zero_* other_sign_moved !scale_at_* "
-        "!scale_bfloat16 !scale_float16 !scale_float32 !zero_point_int8 !zero_point_uint8"
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !codes_in_float32 !decimals_* !guard_bits_2 "
+        "!guard_bits_4 !guard_bits_8 !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "
+        "!quotient_float16 !quotient_float32 !range_in_float32 !reciprocal_float64 !reciprocal_nan_* !scale_at_* "
+        "!scale_bfloat16 !scale_float16 !scale_float32 !scaling=* !subnormals_flushed !sum_and_range_in_float32 "
+        "!tie_tolerance !x_float16 !x_float32 !zero_point_int8 !zero_point_uint8"
     ),
     "axes of equal length": (
         "* !cast_* !codes_* !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "

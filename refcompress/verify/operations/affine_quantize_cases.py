@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import TAIL_LENGTHS, affine_calls, extremes, float_dtype, floats, next_to
+from refcompress.verify.inputs import FLOATS, TAIL_LENGTHS, affine_calls, extremes, float_dtype, floats, next_to
 from refcompress.verify.operation import Arguments, Settings
 from refcompress.verify.operations.affine_cases import (
     FRACTION_SCALES,
@@ -197,10 +197,11 @@ def largest(settings: Settings) -> Calls:
 
 
 def infinities(settings: Settings) -> Calls:
-    """Infinities, where they have a code."""
+    """Infinities, where they have a code, also where the scale is so large that an end of the range overflows."""
     if settings["overflow"] == "saturate":
+        largest = FLOATS[settings["dtype"]][1]
         x = np.array([np.inf, -np.inf, 1, -1], float_dtype(settings["dtype"]))
-        pairs = [(s, z) for s in held([1.0, 0.1], settings) for z in zero_points(settings)]
+        pairs = _held_pairs([1.0, 0.1, largest / 2, largest / 100], settings)
         yield from calls(_answered(((x, s, z) for s, z in pairs), settings), settings)
 
 
@@ -267,15 +268,24 @@ def _from_codes(u: Array, settings: Settings) -> Callable[[Array, Array], Array]
     return values
 
 
+def _some_outside(u: Array, settings: Settings) -> Array:
+    """Move every fifth place out of a range of up to 8 bits, beyond one end and the other in turn."""
+    low, high = limits(settings)
+    far = 2.0 * min(high - low, 255)
+    flat = u.reshape(-1).copy()
+    flat[3::5] = np.resize([far, -far], flat[3::5].size)
+    return flat.reshape(u.shape)
+
+
 def _small_zero_points(settings: Settings) -> list[int]:
     return [z for z in zero_points(settings) if abs(z) < 200]
 
 
 def long(settings: Settings) -> Calls:
-    """More elements than fit one block, with ties in every part."""
+    """More elements than fit one block, with ties and what is out of range in every part."""
     for shape in ((LONG,), (2, LONG // 2), (1, 2, LONG // 2), (LONG // 2, 2)):
         if len(shape) == {None: 1, 0: 2, 1: 3, -1: 2}[settings["axis"]] and (settings["axis"] != 0 or shape[0] == 2):
-            u = np.resize(np.arange(-101, 102) * 0.5, int(np.prod(shape))).reshape(shape)
+            u = _some_outside(np.resize(np.arange(-101, 102) * 0.5, shape), settings)
             yield from shaped(shape, [0.5, 3.0], [1, 0], _from_codes(u, settings), settings)
             return
 
@@ -285,7 +295,7 @@ def tails(settings: Settings) -> Calls:
     pattern = np.array([0.5, 1.5, -0.5, -1.5, 2.5, -2.5, 0.25, 3.75])
     for length in TAIL_LENGTHS:
         shape = {None: (length,), 0: (2, length), 1: (1, 2, length), -1: (length, 2)}[settings["axis"]]
-        u = np.resize(pattern, int(np.prod(shape))).reshape(shape)
+        u = _some_outside(np.resize(pattern, shape), settings)
         yield from shaped(shape, held([0.5, 3.0], settings), [1, 0], _from_codes(u, settings), settings)
 
 
@@ -302,7 +312,7 @@ def equal_sizes(settings: Settings) -> Calls:
 def layouts(settings: Settings) -> Calls:
     """Arrays of one, two and three dimensions, to be laid out in memory in other ways."""
     for shape in ((4, 30), (2, 3, 20), (31,)):
-        u = ((np.arange(np.prod(shape)) * 37) % 121 * 0.5 - 30).reshape(shape)
+        u = _some_outside(((np.arange(np.prod(shape)) * 37) % 121 * 0.5 - 30).reshape(shape), settings)
         values = _from_codes(u, settings)
         yield from shaped(shape, held([0.5, 3.0, 0.1, 1.0], settings), _small_zero_points(settings), values, settings)
 

@@ -165,11 +165,14 @@ def huge_p(settings: Settings) -> Calls:
     yield np.array([0, 2**62 + 1, -(2**63)], np.int64), 170
 
 
+# small codes among such as float32 has to round
+SMALL_AND_LONG = np.array([1, -1, 3, 2**24 + 1, -(2**24) - 3, 77, 0, -128])
+
+
 def tails(settings: Settings) -> Calls:
     """Lengths around the widths of vector loops."""
-    pattern = np.array([1, -1, 3, 2**24 + 1, -(2**24) - 3, 77, 0, -128])
     for length in TAIL_LENGTHS:
-        yield np.resize(pattern, length).astype(np.int32), 3
+        yield np.resize(SMALL_AND_LONG, length).astype(np.int32), 3
 
 
 def long(settings: Settings) -> Calls:
@@ -183,6 +186,8 @@ def layouts(settings: Settings) -> Calls:
     yield q.reshape(4, 30).astype(np.int8), 2
     yield (q * 2001).reshape(2, 3, 20).astype(np.int32), 0
     yield (q * (2**55 + 1)).reshape(12, 10), 40
+    for shape in ((3, 9), (2, 3, 4)):
+        yield np.resize(SMALL_AND_LONG, shape).astype(np.int32), 3
     yield q[:31].astype(np.int16), 1
 
 

@@ -70,10 +70,9 @@ FAKE_QUANTIZE: dict[str, str] = {
         "!scaling=exact !sign_half_truncated !tie_tolerance !zero_point_added=before_rounding"
     ),
     "infinities": (
-        "* !axis=-1 !axis=0 !axis=1 !axis_* !clipped_alone !decimals_* !epsilon_added !guard_* "
-        "!half_after_zero_point !overflow_* !plus_half_float32 !plus_half_float64 !quotient_* !reciprocal_* "
-        "!rounding=* !scale_at_least_eps !scale_float16 !scaling=* !sign_half_truncated !subnormals_flushed "
-        "!tie_tolerance !x_* !zero_keeps_sign !zero_point_added=before_rounding"
+        "* !decimals_* !epsilon_added !guard_* !half_after_zero_point !plus_half_float32 !plus_half_float64 "
+        "!reciprocal_* !rounding=half_* !rounding=toward_zero !scale_at_least_eps !scaling=* !sign_half_truncated "
+        "!subnormals_flushed !tie_tolerance !x_* !zero_point_added=before_rounding !zero_point_int8"
     ),
     "subnormal scales": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !huge_is_lowest !infinity_* !low_* "
@@ -118,19 +117,19 @@ FAKE_QUANTIZE: dict[str, str] = {
     ),
     "longer than a block": (
         "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !computed_in_float16 !computed_in_float32 "
-        "!decimals_* !divided_by_reciprocal !guard_* !huge_is_lowest !infinity_* !low_* !overflow_* !product_* "
-        "!quotient_float16 !quotient_float32 !reciprocal_float64 !reciprocal_nan_high !reciprocal_nan_low "
-        "!result_* !scale_at_least_eps !scale_bfloat16_both !scale_float16 !scale_float16_back "
-        "!scale_float16_both !scale_float32_both !scaling=* !subnormals_flushed !tie_tolerance !two_products "
-        "!zero_point_int8"
+        "!decimals_* !divided_by_reciprocal !guard_* !huge_is_lowest !infinity_* !low_16_bits_first "
+        "!low_32_bits_first !overflow_* !product_float16 !product_float32 !quotient_float16 !quotient_float32 "
+        "!reciprocal_float64 !reciprocal_nan_* !result_float16 !result_float32 !scale_at_least_eps "
+        "!scale_bfloat16_both !scale_float16 !scale_float16_* !scale_float32_both !scaling=* !subnormals_flushed "
+        "!tie_tolerance !two_products !zero_point_int8"
     ),
     "lengths around vector widths": (
-        "axis=None bits=2 bytes_swapped channels_reversed clipped_alone codes column_order divided_back "
-        "epsilon_added even_codes flat_* from_x_min guard_bits_1 half_after_zero_point largest_scale negative_* "
-        "next_channel plus_* reciprocal_unrounded reversed_order rounding=* scale_* sign_* signed=False unchanged "
-        "x_* zero zero_* !scale_at_least_eps !scale_bfloat16_both !scale_float16 !scale_float16_back "
-        "!scale_float16_both !scale_float32_both !zero_point_int8 !zero_point_negated !zero_point_of_first "
-        "!zero_point_of_last !zero_point_of_next !zero_point_zero"
+        "* !axis=-1 !axis=0 !axis=1 !axis_* !cast_* !codes_in_float16 !computed_in_float16 !computed_in_float32 "
+        "!decimals_* !divided_by_reciprocal !guard_bits_2 !huge_is_lowest !infinity_* !low_16_bits_first "
+        "!low_32_bits_first !overflow_* !product_float16 !product_float32 !quotient_float16 !quotient_float32 "
+        "!reciprocal_float64 !reciprocal_nan_* !result_float16 !result_float32 !scale_at_least_eps "
+        "!scale_bfloat16_both !scale_float16 !scale_float16_* !scale_float32_both !scaling=* !subnormals_flushed "
+        "!tie_tolerance !two_products !zero_point_int8"
     ),
     "axes of equal length": (
         "* !cast_* !codes_in_float16 !huge_is_lowest !infinity_* !low_16_bits_first !low_32_bits_first "
@@ -249,9 +248,10 @@ FAKE_QUANTIZE_GRADIENT: dict[str, str] = {
         "!reciprocal_float64 !scale_float16 !scaling=* !subnormals_flushed !zero_loses_sign"
     ),
     "lengths around vector widths": (
-        "axis=None bits=2 channels_reversed clipped_to_one column_order divided_by_scale flat_chunks hard_tanh "
-        "inputs_swapped inverted negative_stops next_channel ones reversed_order scale_* sign_* signed=False "
-        "times_scale upstream_* where_unchanged x_in_codes zero !scale_float16"
+        "axis=None bits=* channels_reversed clipped_to_one column_order divided_by_scale flat_* hard_tanh "
+        "inputs_swapped inverted largest_scale leads_back multiplied multiplied_* negative_stops next_channel "
+        "no_* ones reversed_order scale_multiplied scale_of_* sign_* signed=False stops_at_minus_zero times_scale "
+        "unsigned_q_max upstream_* where_unchanged x_in_codes zero zero_point_subtracted"
     ),
     "axes of equal length": (
         "* !half_a_step_more !infinite_passes !mask=value !nan_to_num !not_finite_is_zero !reciprocal_float64 "

@@ -101,11 +101,15 @@ def both_ends(settings: Settings) -> Calls:
 
 
 def powers_of_two(settings: Settings) -> Calls:
-    """Give powers of two, and the floats next to them."""
+    """Give powers of two and the floats next to them, then every power from 2^-160 to 2^160 and some beyond."""
     for sign in (1, -1):
         for e in (-14, -13, -10, -7, -3, -1, 0, 1, 2, 5, 6, 7, 8, 11, 14):
             for x in next_to(_array([sign * 2.0**e], settings)):
                 yield (np.array([x]),)
+    _, largest, _, subnormal = FLOATS[settings["dtype"]]
+    for e in range(int(np.frexp(subnormal)[1]), int(np.frexp(largest)[1])):
+        if abs(e) <= 160 or e % 16 == 0:
+            yield (_array([2.0**e], settings),)
 
 
 def between(settings: Settings) -> Calls:

@@ -71,10 +71,13 @@ def _places() -> Rows:
 
 
 def _lengths() -> Rows:
-    """Rows of every length up to two words and a little more, and those around vector widths."""
+    """Rows of every length up to two words and a little more, and those around vector widths, also with a 0 last."""
     pattern = np.array([3, -5, 7, -8, 1, -1, 6, -2, 5, 2, -7])
     for n in dict.fromkeys((*range(20), *TAIL_LENGTHS, 63, 64, 65)):
-        yield np.resize(pattern, n)
+        row = np.resize(pattern, n)
+        yield row
+        row[-1:] = 0  # no padding, though it looks like some
+        yield row
 
 
 def _rows() -> Rows:

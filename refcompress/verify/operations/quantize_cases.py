@@ -202,9 +202,19 @@ def grid(settings: Settings) -> Calls:
     yield from _at(np.arange(8 * (low - 20), 8 * (high + 20) + 1) / 8, (0, 6), settings)
 
 
+def _of_all_kinds(p: int, settings: Settings) -> Array:
+    """Return ties, what lies one unit in the last place beside them, and what lies outside the range."""
+    beside = next_to(_steps([0.5, -1.5, 2.5], p, settings))
+    low, high = limits(settings)
+    span = high - low + 1
+    outside = [] if settings["bits"] is None else [high + 1, low - 1, high + 0.5, low - 3, high + span, low - 2 * span]
+    return np.concatenate([beside, _steps([*outside, 3.5], p, settings)])
+
+
 def long(settings: Settings) -> Calls:
-    """More elements than fit one block, with ties in every part."""
-    yield from _at(np.resize(np.arange(-101, 101) * 0.5, LONG), (1,), settings)
+    """More elements than fit one block, with ties, what lies beside them and what is out of range in every part."""
+    kinds = [_steps(np.arange(-101, 101) * 0.5, 1, settings), _of_all_kinds(1, settings)]
+    yield np.resize(np.concatenate(kinds), LONG), 1
 
 
 def tails(settings: Settings) -> Calls:
@@ -212,6 +222,8 @@ def tails(settings: Settings) -> Calls:
     pattern = np.array([0.5, 1.5, -0.5, -1.5, 2.5, -2.5, 0.25, 3.75])
     for length in TAIL_LENGTHS:
         yield _steps(np.resize(pattern, length), 1, settings), 1
+        if length:
+            yield np.resize(_of_all_kinds(0, settings), length), 0
 
 
 def layouts(settings: Settings) -> Calls:
@@ -220,6 +232,7 @@ def layouts(settings: Settings) -> Calls:
     yield _steps(codes, 2, settings).reshape(4, 30), 2
     yield _steps(codes, 0, settings).reshape(2, 3, 20), 0
     yield _steps(codes[:31], 1, settings), 1
+    yield np.resize(_of_all_kinds(0, settings), (3, 17)), 0
 
 
 def shapes(settings: Settings) -> Calls:

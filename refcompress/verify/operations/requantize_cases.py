@@ -165,11 +165,14 @@ def past_float64(settings: Settings) -> Calls:
             yield np.array([acc, -acc], np.int32), multiplier, shift, zero_point
 
 
+# what saturates among what does not
+OF_ALL_KINDS = np.array([7984, -7984, 348, -348, 10_000, -90_000, 200_000, 0, 1041, -1042], np.int32)
+
+
 def tails(settings: Settings) -> Calls:
     """Lengths around the widths of vector loops."""
-    pattern = np.array([7984, -7984, 348, -348, 10_000, -90_000, 200_000, 0, 1041, -1042], np.int32)
     for length in TAIL_LENGTHS:
-        yield np.resize(pattern, length), 1583594044, -9, _code(3, settings)
+        yield np.resize(OF_ALL_KINDS, length), 1583594044, -9, _code(3, settings)
 
 
 def long(settings: Settings) -> Calls:
@@ -184,6 +187,8 @@ def layouts(settings: Settings) -> Calls:
     yield (acc * 3).reshape(2, 3, 20), ONE, -1, 0
     yield (acc * 1_000_003).reshape(12, 10), 1999999943, -20, _code(-5, settings)
     yield acc[:31], 3 * 2**29, 0, 0
+    for shape in ((3, 9), (2, 3, 5)):
+        yield np.resize(OF_ALL_KINDS, shape), 1583594044, -9, _code(3, settings)
 
 
 def shapes(settings: Settings) -> Calls:

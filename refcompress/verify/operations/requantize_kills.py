@@ -4,10 +4,8 @@ A line of names and patterns (``rounding=*``), less those that follow a ``!``.
 """
 
 _LAYOUTS = (
-    "acc_absolute acc_low_16 acc_negated acc_saturated_16 acc_unsigned bits=2 bits=3 bits=4 bits=5 bits=6 bits=7 "
-    "bytes_swapped column_order constant_* float32_half_away float32_truncated float64_* half_then_divided "
-    "high_* logical_* multiplier_ignored product_32 relu_* reversed_order rounding=* second_shift_floored "
-    "shift_absolute shift_ignored shift_left_only shift_negated shift_one_* signed=False twice_* zero zero_*"
+    "* !acc_float32 !acc_lowest_flipped !float32_half_up !left_* !low_* !multiplier_16_bits "
+    "!multiplier_24_bits !multiplier_float32 !multiplier_q15 !never_lowest !product_float64 !shift_right_only"
 )
 REQUANTIZE: dict[str, str] = {
     "small numbers, one a call": (

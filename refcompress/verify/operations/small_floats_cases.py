@@ -175,12 +175,22 @@ def long(settings: Settings) -> Calls:
     yield (np.resize(_floats(midpoints(settings), settings), LONG),)
 
 
+def _of_all_kinds(settings: Settings) -> Array:
+    """Return what overflows, what is subnormal or rounds to 0, and ties."""
+    form = format_of(settings)
+    tie, tiny = 1 + 2.0 ** (-form.mantissa_bits - 1), form.smallest
+    over = 1.5 * form.largest
+    return floats([over, 2.5 * tiny, tie, -over, tiny / 4, -tiny, 0.0], settings["dtype"])
+
+
 def tails(settings: Settings) -> Calls:
     """Lengths around the widths of vector loops."""
     step = 2.0 ** -format_of(settings).mantissa_bits
     pattern = np.array([1 + step / 2, -1 - step / 2, 1 + 1.5 * step, 3, -1.03, 0.0, 7.7, -2 + step / 2])
     for length in TAIL_LENGTHS:
         yield (np.resize(pattern, length).astype(float_dtype(settings["dtype"])),)
+        if length:
+            yield (np.resize(_of_all_kinds(settings), length),)
 
 
 def layouts(settings: Settings) -> Calls:
@@ -188,6 +198,7 @@ def layouts(settings: Settings) -> Calls:
     x = (np.arange(120) - 60.0) * 1.09
     for shape in ((4, 30), (2, 3, 20), (120,)):
         yield (x.reshape(shape).astype(float_dtype(settings["dtype"])),)
+    yield (np.resize(_of_all_kinds(settings), (3, 9)),)
 
 
 def shapes(settings: Settings) -> Calls:

@@ -5,9 +5,9 @@ A line of names and patterns (``rounding=*``), less those that follow a ``!``.
 
 _TIES = "* !column_order !guard_* !infinity_* !mantissa_first !nan_* !sticky_* !through_*"
 _LAYOUTS = (
-    "carry_* clipped_alone column_order doubled float16_chopped format=* guard_* halved negative_is_zero not_cast "
-    "one_bit_* reversed_order rounding=away_from_zero rounding=ceil rounding=floor rounding=toward_zero sign_* "
-    "sticky_* through_bfloat16 x_rounded zero"
+    "* !infinity_* !mantissa_first !nan_is_infinite !nan_is_largest !nan_is_lowest !nan_is_zero "
+    "!negative_zero_is_nan !overflows_* !rounding=half_down !through_float16 !through_float32 "
+    "!underflow_loses_sign !zero_*"
 )
 CAST_FLOAT8: dict[str, str] = {
     "small numbers, one a call": (
@@ -67,8 +67,9 @@ CAST_FLOAT8: dict[str, str] = {
     ),
     "longer than a block": _TIES,
     "lengths around vector widths": (
-        "carry_* clipped_alone doubled float16_chopped format=* guard_bits_1 guard_bits_2 halved negative_is_zero "
-        "not_cast one_bit_* reversed_order rounding=* sign_* x_rounded zero"
+        "* !column_order !guard_bits_3 !infinity_* !mantissa_first !nan_is_infinite !nan_is_largest "
+        "!nan_is_lowest !nan_is_zero !negative_zero_is_nan !overflows_* !sticky_* !through_* "
+        "!underflow_loses_sign !zero_*"
     ),
     "0-d, empty and 4-d": (
         "clipped_alone column_order doubled float16_chopped format=* guard_* halved negative_is_zero not_cast "

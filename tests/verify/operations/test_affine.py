@@ -356,3 +356,13 @@ def test_a_candidate_that_takes_what_is_rejected_gets_a_remark():
     for axis in (None, 0):
         report = check(lambda x, s, z: np.zeros(x.shape, np.int8), "affine_quantize", examples=0, axis=axis)
         assert {"accepts x[0] = nan", "accepts scale = 0"} <= {r.partition(", which")[0] for r in report.remarks}
+
+
+def test_infinities_come_at_scales_at_which_the_range_overflows():
+    def clipped_first(x, scale, zero_point):
+        low, high = ((end - zero_point) * scale for end in (-128, 127))
+        with np.errstate(all="ignore"):
+            steps = np.clip(x, np.float32(low), np.float32(high)) / np.float32(scale)
+            return np.rint(steps.astype(np.float64)) + zero_point
+
+    assert check(clipped_first, "affine_quantize", examples=0).verdict == "differs"

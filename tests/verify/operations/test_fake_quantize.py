@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracles import affine as oracle
 from verify.rivals import full, rivals_of
 
+from refcompress import fake_quantize_gradient
 from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operations import fake_gradient_cases, fake_quantize_cases, fake_quantize_kills
@@ -360,3 +361,11 @@ def test_a_fault_of_long_arrays_is_shown_on_the_shortest_with_its_upstream():
 
     inputs = check(forgets_the_mask_from_300_on, FAKE_QUANTIZE_GRADIENT, examples=20).counterexample.inputs
     assert inputs["x"].size == inputs["upstream"].size == 300
+
+
+def test_gradients_that_stop_stand_in_matrices_too():
+    def product_in_matrices(x, scale, zero_point, upstream):
+        gradient = fake_quantize_gradient(x, scale, zero_point, upstream)
+        return np.copysign(gradient, upstream) if x.ndim > 1 else gradient
+
+    assert check(product_in_matrices, "fake_quantize_gradient", examples=0).verdict == "differs"

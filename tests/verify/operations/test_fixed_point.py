@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracles import fixed_point as oracle
 from verify.rivals import full, killed, rivals_of
 
+from refcompress import dequantize, fraction_bits, quantize
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
@@ -444,3 +445,41 @@ def test_a_wrong_rounding_is_shown_on_one_half():
 def test_a_candidate_that_takes_nan_gets_a_remark():
     report = check(lambda x: QUANTIZE and 0, "fraction_bits", examples=0)
     assert any("x[0] = nan" in remark for remark in report.remarks)
+
+
+@pytest.mark.parametrize("wrong", ["past 1024 elements", "past the last vector", "in matrices"])
+def test_a_path_of_its_own_is_tested_beside_ties_too(wrong):
+    def narrow(x, p):
+        flat = x.reshape(-1)
+        start = {"past 1024 elements": 0, "past the last vector": x.size - x.size % 8, "in matrices": 0}[wrong]
+        other = {"past 1024 elements": x.size > 1024, "past the last vector": x.size > 8, "in matrices": x.ndim == 2}
+        v = np.concatenate([flat[:start], flat[start:].astype(np.float32)]) if other[wrong] else flat
+        return quantize(v.astype(np.float64).reshape(x.shape), p, bits=8)
+
+    assert check(narrow, "quantize", bits=8, dtype="float64", examples=0).verdict == "differs"
+
+
+@pytest.mark.parametrize("wrong", ["past 1024 elements", "past the last vector", "in matrices"])
+def test_a_path_of_its_own_is_tested_outside_the_range_too(wrong):
+    def wraps(x, p):
+        v = np.clip(np.rint(np.ldexp(x.astype(np.float64), p)), -(2.0**40), 2.0**40)
+        start = x.size - x.size % 8 if wrong == "past the last vector" else 0
+        other = {"past 1024 elements": x.size > 1024, "past the last vector": x.size > 8, "in matrices": x.ndim == 2}
+        codes = np.clip(v, -128, 127).reshape(-1)
+        if other[wrong]:
+            codes[start:] = v.reshape(-1)[start:].astype(np.int64).astype(np.int8)
+        return codes.reshape(x.shape)
+
+    assert check(wraps, "quantize", bits=8, examples=0).verdict == "differs"
+
+
+def test_every_p_of_float32_is_asked_for():
+    report = check(lambda x: fraction_bits(x) - (40 < fraction_bits(x) < 45), "fraction_bits", examples=0)
+    assert report.verdict == "differs"
+
+
+def test_integers_past_2_24_stand_in_matrices_too():
+    def through_float32(q, p):
+        return dequantize(q.astype(np.float32).astype(np.int64) if q.ndim == 2 else q, p, dtype="float64")
+
+    assert check(through_float32, "dequantize", dtype="float64", examples=0).verdict == "differs"

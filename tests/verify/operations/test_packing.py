@@ -3,7 +3,7 @@ import pytest
 from oracles.packing import packed_row, unpacked_row
 from verify.rivals import full
 
-from refcompress.quantization.packing import ORDERS
+from refcompress.quantization.packing import ORDERS, unpack_int4
 from refcompress.verify import check
 from refcompress.verify.operations import packing_cases, packing_kills
 from refcompress.verify.operations.packing import PACK_INT4, UNPACK_INT4
@@ -181,3 +181,11 @@ def test_every_case_has_its_line_of_kills():
     for operation, kills in ((PACK_INT4, packing_kills.PACK_INT4), (UNPACK_INT4, packing_kills.UNPACK_INT4)):
         assert list(kills) == [case.name for case in operation.cases]
         assert len(operation.faults) == len({f.statement for f in operation.faults})
+
+
+def test_a_last_code_of_0_is_no_padding():
+    def guesses(packed, length):
+        codes = unpack_int4(packed, length)
+        return codes[:-1] if length % 2 and codes.ndim == 1 and length > 3 and codes[-1] == 0 else codes
+
+    assert check(guesses, "unpack_int4", examples=0).verdict == "differs"

@@ -5,7 +5,7 @@ import pytest
 from oracles.requantize import requantized
 from verify.rivals import full
 
-from refcompress.quantization.requantize import REQUANTIZE_WORDS, scale_accumulators
+from refcompress.quantization.requantize import REQUANTIZE_WORDS, requantize, scale_accumulators
 from refcompress.verify import check
 from refcompress.verify.operations import requantize_cases, requantize_faults, requantize_kills
 from refcompress.verify.operations.requantize import REQUANTIZE
@@ -195,3 +195,11 @@ def test_a_value_is_derived_by_hand(args, settings, text):
 def test_every_case_has_its_line_of_kills():
     assert list(requantize_kills.REQUANTIZE) == [case.name for case in REQUANTIZE.cases]
     assert len(requantize_faults.FAULTS) == len({f.statement for f in requantize_faults.FAULTS})
+
+
+def test_what_saturates_stands_in_three_dimensions_too():
+    def unsaturated(acc, multiplier, shift, zero_point):
+        codes = requantize(acc, multiplier, shift, zero_point)
+        return np.where((codes == 127) & (codes.ndim == 3), -128, codes)
+
+    assert check(unsaturated, "requantize", examples=0).verdict == "differs"

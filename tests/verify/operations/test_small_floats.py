@@ -6,7 +6,7 @@ import pytest
 from oracles import small_floats as oracle
 from verify.rivals import full
 
-from refcompress.quantization.small_floats import FLOAT8, FORMATS, OVERFLOW_WORDS
+from refcompress.quantization.small_floats import FLOAT8, FORMATS, OVERFLOW_WORDS, cast_float8
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
@@ -195,3 +195,14 @@ def test_a_law_is_broken_by_what_breaks_it(law, x, wrong):
     args, settings = (np.array(x),), full(CAST_FLOAT8, {})
     assert holds(args, CAST_FLOAT8.answer(args, settings), settings)
     assert not holds(args, np.array(wrong), settings)
+
+
+def test_what_overflows_stands_past_the_last_vector_too():
+    def unsaturated(x):
+        y = cast_float8(x).reshape(-1)
+        if x.size > 8:
+            past = np.arange(x.size) >= x.size - x.size % 8
+            y = np.where(past & (np.abs(x.reshape(-1)) > 480), np.nan, y)
+        return y.reshape(x.shape)
+
+    assert check(unsaturated, "cast_float8", examples=0).verdict == "differs"
