@@ -230,6 +230,9 @@ def _smallest(
     first = min(failing, key=lambda e: (e.only_overwrites, e.repeated, e.layout != "plain", e.size))
     if first.answer.lost or first.only_overwrites:
         return first
+    if first.layout != "plain" and not first.repeated:  # a layout is shown only if it matters
+        plain = make_exchange(op, settings, subject, first.case, first.args, "plain")
+        first = plain if plain.fails else first
     if first.layout == "plain" and not first.repeated:
         if [v.shape for v in first.args if isinstance(v, np.ndarray)] in ([], [(1,)]):
             return first  # nothing is smaller, and the cases put the simplest first
