@@ -101,10 +101,8 @@ def _of_fault(fault: Fault, exchange: Exchange, settings: Settings) -> Any:
     """Return the larger of the bounds of the right answer and of the fault's own, element by element."""
     if fault.bound is None or exchange.bound is None:
         return exchange.bound
-    with np.errstate(all="ignore"):
-        own = fault.bound(exchange.args, settings)
-    limits = [np.fmax(a, b) for a, b in zip(parts(exchange.bound), parts(own), strict=True)]
-    return limits if isinstance(exchange.expected, tuple | list) else limits[0]
+    own = fault.bound(exchange.args, settings)
+    return [np.fmax(a, b) for a, b in zip(parts(exchange.bound), parts(own), strict=True)]
 
 
 def _straight_through(operation: Operation, settings: Settings) -> Rival:
@@ -124,11 +122,12 @@ def word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool | None) else str(value)
 
 
+@np.errstate(all="ignore")
 def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Exchange]) -> list[Explanation]:
     """Explain a candidate that differs; the best statement comes first."""
     statements = [*_conduct(exchanges)]
     judged = [e for e in exchanges if e.answer.problem is None]
-    if not any(e.comparison.problem or not e.comparison.agrees for e in judged):
+    if all(e.comparison.agrees for e in judged):
         return statements
     memory = [_straight_through(operation, settings)] if any(e.layout != "plain" for e in judged) else []
     singles = [*setting_rivals(operation, settings), *memory, *fault_rivals(operation, settings)]
@@ -216,16 +215,16 @@ def _was_right(again: Exchange, exchanges: Sequence[Exchange]) -> bool:
 def _values(rival: Rival, exchange: Exchange) -> Any:
     """Return the rival's answer, as integers where integers are due; None where it has none."""
     try:
-        with np.errstate(all="ignore"):
-            answer = rival.answer(exchange)
+        return as_integers(rival.answer(exchange), exchange.expected)
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError):
         return None
-    return as_integers(answer, exchange.expected)
 
 
 def as_integers(answer: Any, expected: Any) -> Any:
     """Turn a rival's floats into integers where integers are due, unless it gives fractions."""
-    if isinstance(answer, tuple | list) and isinstance(expected, tuple | list) and len(answer) == len(expected):
+    if isinstance(expected, tuple | list):
+        if not isinstance(answer, tuple | list) or len(answer) != len(expected):
+            return answer
         return type(expected)([as_integers(a, e) for a, e in zip(answer, expected, strict=True)])
     array = np.asarray(answer)
     if np.asarray(expected).dtype.kind not in "iu" or array.dtype.kind in "iub":
@@ -234,8 +233,8 @@ def as_integers(answer: Any, expected: Any) -> Any:
     return array.astype(np.int64) if inside.all() and (array == np.rint(array)).all() else array
 
 
-def _bound(rival: Rival, exchange: Exchange, values: Any) -> Any:
-    """Widen the bound of the reference by as much as the rival's answers are larger."""
+def _limits(rival: Rival, exchange: Exchange, values: Any) -> list[Array] | None:
+    """Widen the bound, for each part of a rival's answer, by as much as that is larger than the reference's."""
     bound = rival.bound(exchange)
     if bound is None:
         return None
@@ -243,8 +242,8 @@ def _bound(rival: Rival, exchange: Exchange, values: Any) -> Any:
     for limit, right, other in zip(parts(bound), parts(exchange.expected), parts(values), strict=False):
         most = float(np.max(np.abs(right), initial=0.0))
         larger = float(np.max(np.abs(other), initial=0.0)) / most if most else 1.0
-        limits.append(limit * max(1.0, larger if np.isfinite(larger) else 1.0))
-    return limits if isinstance(exchange.expected, tuple | list) else limits[0]
+        limits.append(np.broadcast_to(limit * max(1.0, larger if np.isfinite(larger) else 1.0), other.shape))
+    return limits
 
 
 def _agreeing(rival: Rival, exchange: Exchange) -> int:
@@ -252,12 +251,11 @@ def _agreeing(rival: Rival, exchange: Exchange) -> int:
     values = _values(rival, exchange)
     if values is None:
         return 0
-    limits = _flat(_bound(rival, exchange, values), values)
-    value = exchange.answer.value
-    result = compare(values, value, limits) if limits is None else compare(*_without_shared_nans(values, value), limits)
-    if result.problem is not None:
-        return 0
-    return exchange.size if result.agrees else max(0, exchange.size - sum(int(w.sum()) for w in result.wrong))
+    limits, value = _limits(rival, exchange, values), exchange.answer.value
+    if limits is not None:
+        values, value = _without_shared_nans(values, value)
+    result = compare(values, value, limits)
+    return 0 if result.problem is not None else exchange.size - sum(int(w.sum()) for w in result.wrong)
 
 
 def _without_shared_nans(values: Any, answer: Any) -> tuple[Any, Any]:
@@ -267,20 +265,13 @@ def _without_shared_nans(values: Any, answer: Any) -> tuple[Any, Any]:
     one, other = np.asarray(values), np.asarray(answer)
     if one.shape != other.shape or not (is_float(one.dtype) and is_float(other.dtype)):
         return values, answer
-    nan = np.isnan(one.astype(np.float64)) & np.isnan(other.astype(np.float64))
-    return (np.where(nan, 0.0, one), np.where(nan, 0.0, other.astype(np.float64))) if nan.any() else (values, answer)
-
-
-def _flat(bound: Any, values: Any) -> Any:
-    return (
-        None
-        if bound is None
-        else [np.broadcast_to(b, v.shape) for b, v in zip(parts(bound), parts(values), strict=True)]
-    )
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    nan = np.isnan(one) & np.isnan(other)
+    return np.where(nan, 0.0, one), np.where(nan, 0.0, other)
 
 
 def _failing_first(judged: Sequence[Exchange]) -> list[Exchange]:
-    return sorted(judged, key=lambda e: (e.comparison.problem is None and e.comparison.agrees, e.size))
+    return sorted(judged, key=lambda e: (e.comparison.agrees, e.size))
 
 
 def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
@@ -328,15 +319,11 @@ def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explan
     return [Explanation(text, best.settings, best.fault, explained, total)]
 
 
-def _everywhere(flag: bool) -> Callable[[Exchange], list[Array]]:
-    return lambda exchange: [np.full(part.shape, flag) for part in parts(exchange.expected)]
-
-
 def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]) -> list[Place]:
     """Return the regions of the operation and those that any operation has, the most specific first."""
 
     def of_exchange(test: Callable[[Exchange], bool]) -> Callable[[Exchange], list[Array]]:
-        return lambda exchange: _everywhere(test(exchange))(exchange)
+        return lambda exchange: [np.full(p.shape, test(exchange)) for p in parts(exchange.expected)]
 
     def tail(width: int) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [
@@ -347,7 +334,7 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
         return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
 
     # the whole of a short array is its tail: only a longer one shows that differences lie there
-    longest = max((p.size for e in judged if not e.comparison.agrees for p in parts(e.expected)), default=0)
+    longest = max(p.size for e in judged if not e.comparison.agrees for p in parts(e.expected))
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),
@@ -375,10 +362,10 @@ def _part_name(operation: Operation, number: int) -> str:
 
 
 def _holds_every_difference(place: Place, judged: Sequence[Exchange]) -> bool:
-    failing = [e for e in judged if not (e.comparison.problem is None and e.comparison.agrees)]
-    return all(e.comparison.problem is None for e in failing) and all(
+    return all(
         not (wrong & ~inside).any()
-        for e in failing
+        for e in judged
+        if not e.comparison.agrees
         for wrong, inside in zip(e.comparison.wrong, place.mask(e), strict=True)
     )
 
@@ -394,16 +381,11 @@ def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[E
     def explains(place: Place, number: int) -> bool:
         for i, exchange in enumerate(ordered):
             values = answer(number, i)
-            if values is None or compare(values, exchange.expected, exchange.bound).problem is not None:
+            if values is None or compare(values, exchange.expected).problem is not None:
                 return False
-            limits = _flat(_bound(rivals[number], exchange, values), values)
-            got = compare(values, exchange.answer.value, limits)
-            if got.problem is not None or any(
-                (np.where(inside, differs, wrong)).any()
-                for inside, differs, wrong in zip(
-                    place.mask(exchange), got.wrong, exchange.comparison.wrong, strict=True
-                )
-            ):
+            got = compare(values, exchange.answer.value, _limits(rivals[number], exchange, values))
+            # outside of a place nothing is wrong
+            if any((inside & wrong).any() for inside, wrong in zip(place.mask(exchange), got.wrong, strict=True)):
                 return False
         return True
 
@@ -424,7 +406,7 @@ def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange])
         values = _values(rival, exchange)
         if values is None or compare(exchange.expected, values).problem is not None:
             return None
-        limits = _flat(_bound(rival, exchange, values), values)
+        limits = _limits(rival, exchange, values)
         unsigned = None if limits is None else [np.abs(limit) for limit in limits]
         plain = [_without_signs_of_zeros(v) for v in (values, exchange.answer.value, exchange.expected)]
         result = compare(plain[0], plain[1], unsigned)
@@ -453,7 +435,7 @@ def _without_signs_of_zeros(answer: Any) -> Any:
     if isinstance(answer, tuple | list):
         return type(answer)([_without_signs_of_zeros(part) for part in answer])
     array = np.asarray(answer)
-    return np.where(array == 0, np.zeros((), array.dtype), array) if is_float(array.dtype) else array
+    return np.where(array == 0, 0, array)
 
 
 def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
