@@ -242,7 +242,9 @@ def _limits(rival: Rival, exchange: Exchange, values: Any) -> list[Array] | None
     for limit, right, other in zip(parts(bound), parts(exchange.expected), parts(values), strict=False):
         most = float(np.max(np.abs(right), initial=0.0))
         larger = float(np.max(np.abs(other), initial=0.0)) / most if most else 1.0
-        limits.append(np.broadcast_to(limit * max(1.0, larger if np.isfinite(larger) else 1.0), other.shape))
+        if limit.shape != other.shape:  # a rival of another form is held to the largest
+            limit = np.full(other.shape, np.max(limit, initial=0.0))
+        limits.append(limit * max(1.0, larger if np.isfinite(larger) else 1.0))
     return limits
 
 
@@ -381,11 +383,13 @@ def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[E
     def explains(place: Place, number: int) -> bool:
         for i, exchange in enumerate(ordered):
             values = answer(number, i)
-            if values is None or compare(values, exchange.expected).problem is not None:
+            if values is None:
                 return False
             got = compare(values, exchange.answer.value, _limits(rivals[number], exchange, values))
             # outside of a place nothing is wrong
-            if any((inside & wrong).any() for inside, wrong in zip(place.mask(exchange), got.wrong, strict=True)):
+            if got.problem is not None or any(
+                (inside & wrong).any() for inside, wrong in zip(place.mask(exchange), got.wrong, strict=True)
+            ):
                 return False
         return True
 
@@ -404,7 +408,7 @@ def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange])
     def wrong(rival: Rival, exchange: Exchange) -> tuple[int, int] | None:
         """Count the values that the rival does not give, to the bit; None where a number is among them."""
         values = _values(rival, exchange)
-        if values is None or compare(exchange.expected, values).problem is not None:
+        if values is None:
             return None
         limits = _limits(rival, exchange, values)
         unsigned = None if limits is None else [np.abs(limit) for limit in limits]

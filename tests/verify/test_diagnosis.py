@@ -300,8 +300,20 @@ def test_a_rival_that_has_no_answer_explains_none():
 
 
 def test_a_rival_of_another_form_explains_none():
-    op = replace(BOUNDED, faults=(gives(lambda args, s: 7.5 + np.zeros((2, args[0].size))),))
-    assert said(op, call(op, 1.0, 7.5)) == ["follows no rule that is known here: 1 of 1 values differ (1 of 1 calls)"]
+    op = replace(BOUNDED, faults=(gives(lambda args, s: 7.1 + np.zeros((2, 3))),))
+    wrong = "follows no rule that is known here: {0} of {0} values differ (1 of 1 calls)"
+    assert said(op, call(op, 1.0, 7.1)) == [wrong.format(1)]
+    assert said(op, call(op, [1.0, 2.0], [7.1, 7.1])) == [wrong.format(2)]
+
+
+@pytest.mark.parametrize(("got", "explained"), [(4.1, True), (4.2, False), ([[2.0, 4.1]] * 2, True)])
+def test_a_rival_of_another_form_is_held_to_the_largest_bound(got, explained):
+    faults = (
+        gives(lambda args, s: times(args[0], s).max(), "maximum"),
+        gives(lambda args, s: [times(args[0], s)] * 2, "doubling"),
+    )
+    op = replace(BOUNDED, bound=lambda args, s: np.array([0.0, 0.125]), faults=faults)
+    assert told(op, call(op, [1.0, 2.0], got))[0].complete is explained
 
 
 def test_a_form_that_a_rival_gives_is_explained_by_it():
@@ -400,6 +412,11 @@ def test_a_fault_may_return_fewer_parts():
         faults=(gives(lambda args, s: times(args[0], s)),),
     )
     assert said(op, call(op, [1, 2], np.array([2.0, 4.1]))) == ["has the fault; this explains all 4 values"]
+
+
+def test_a_fault_may_return_nothing_where_a_number_is_due():
+    op = replace(TOTAL, faults=(gives(lambda args, s: np.zeros(0)),))
+    assert said(op, call(op, X, np.zeros(0))) == ["has the fault; this explains all 1 values"]
 
 
 def test_a_fault_may_return_one_array_where_parts_of_other_shapes_are_due():
@@ -649,6 +666,12 @@ def test_differences_in_one_part_are_placed_there(parts, name):
     ]
 
 
+def test_differences_in_all_parts_on_one_layout_are_placed_there():
+    scaled, shifted = under(PAIR, [1.0])
+    calls = right(PAIR, X), call(PAIR, [1.0], (scaled + 0.5, shifted + 0.5), layout="strided")
+    assert said(PAIR, *calls) == ["differs only on strided arrays: 2 of the 2 values there, none elsewhere"]
+
+
 def test_lists_of_arrays_a_layer_are_no_parts():
     assert said(PARTS, call(PARTS, X, ([np.array(X), np.add(X, 1)], [np.greater(X, 0)])))[0].startswith(
         "follows step=1;"
@@ -710,6 +733,12 @@ def test_a_rule_that_explains_less_than_half_of_the_differences_comes_after_thei
     }
 
 
+def test_a_setting_that_gives_the_most_answers_is_named_with_its_count():
+    (found,) = told(LINE, call(LINE, X, [3.0, 6.0, 7.5]))
+    assert found.statement == "in part multiplies by 3; this explains 2 of 3 values, the reference 0"
+    assert (found.settings, found.fault, found.explained, found.of) == ({"step": 3}, None, 2, 3)
+
+
 ZEROS = [0.0, 1.0, 2.0]
 
 
@@ -762,8 +791,7 @@ def test_of_rivals_without_an_answer_or_of_another_form_no_zeros_are_compared():
     def fails(args, settings):
         raise ValueError("no answer")
 
-    faults = gives(fails), gives(lambda args, s: np.ones((args[0].size, 3)), "other form")
-    op = replace(SIGNED, faults=faults)
+    op = replace(SIGNED, faults=(gives(fails), gives(lambda args, s: np.ones((2, 3)), "other form")))
     assert said(op, call(op, 1.0, 7.5)) == ["follows no rule that is known here: 1 of 1 values differ (1 of 1 calls)"]
 
 
@@ -771,7 +799,7 @@ def test_of_rivals_without_an_answer_or_of_another_form_no_zeros_are_compared():
     ("answer", "expected", "kind"),
     [
         ([1.0, -2.0], np.array([1, 2]), "i"),
-        ([-(2.0**63)], np.array([1]), "i"),
+        ([2.0**62, -(2.0**63)], np.array([1, 1]), "i"),
         ([2.0**63], np.array([1]), "f"),
         ([-(2.0**64)], np.array([1]), "f"),
         ([2.0**64], np.array([1], np.uint8), "f"),
