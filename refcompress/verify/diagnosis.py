@@ -148,7 +148,7 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
         found = _but_for_signs_of_zeros(singles, judged)
     if not found:
         partial, location = _partial(singles, judged), _location(_places(operation, settings, judged), judged)
-        failed = sum(e.failed for e in judged)
+        failed = _differences(judged)
         right = sum(e.size for e in judged) - failed
         # one that explains few of the differences does so by chance
         partial = [p for p in partial if LEAST_SHARE * (p.explained - right) >= failed]
@@ -272,6 +272,11 @@ def _without_shared_nans(values: Any, answer: Any) -> tuple[Any, Any]:
     return np.where(nan, 0.0, one), np.where(nan, 0.0, other)
 
 
+def _differences(judged: Sequence[Exchange]) -> int:
+    """Count the values that differ; a call that is wrong in what it does, and not in its answer, has none."""
+    return sum(int(wrong.sum()) for e in judged for wrong in e.comparison.wrong)
+
+
 def _failing_first(judged: Sequence[Exchange]) -> list[Exchange]:
     return sorted(judged, key=lambda e: (e.comparison.agrees, e.size))
 
@@ -302,7 +307,7 @@ def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explan
     A fault that allows for errors of its own is left out: what it allows holds some of any differences.
     """
     total = sum(e.size for e in judged)
-    failed = sum(e.failed for e in judged)
+    failed = _differences(judged)
     best, fewest = None, failed
     # a rival that explains none of the differences is given up as soon as they are all seen
     ordered = sorted(judged, key=lambda e: (e.comparison.agrees, -e.size))
@@ -447,7 +452,7 @@ def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Expla
     if not places:
         return []
     total = sum(e.size for e in judged)
-    failed = sum(int(wrong.sum()) for e in judged for wrong in e.comparison.wrong)
+    failed = _differences(judged)
     sizes = [sum(int(mask.sum()) for e in judged for mask in place.mask(e)) for place in places]
     best = min(range(len(places)), key=sizes.__getitem__)
     text = f"differs only {places[best].where}: {failed:,} of the {sizes[best]:,} values there, none elsewhere"
@@ -457,7 +462,7 @@ def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Expla
 def _unknown(judged: Sequence[Exchange]) -> Explanation:
     """Say that nothing explains the differences, and in which cases they are."""
     total = sum(e.size for e in judged)
-    failed = sum(int(wrong.sum()) for e in judged for wrong in e.comparison.wrong)
+    failed = _differences(judged)
     failing = [e for e in judged if not e.comparison.agrees]
     text = f"follows no rule that is known here: {failed:,} of {total:,} values differ ({_calls(failing, judged)})"
     return Explanation(text, None, None, total - failed, total)

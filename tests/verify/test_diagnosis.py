@@ -416,7 +416,12 @@ def test_a_fault_may_return_fewer_parts():
 
 def test_a_fault_may_return_nothing_where_a_number_is_due():
     op = replace(TOTAL, faults=(gives(lambda args, s: np.zeros(0)),))
-    assert said(op, call(op, X, np.zeros(0))) == ["has the fault; this explains all 1 values"]
+    assert said(op, call(op, [1, 2], np.zeros(0))) == ["has the fault; this explains all 1 values"]
+
+
+def test_a_fault_may_return_a_number_where_nothing_is_due():
+    op = replace(BOUNDED, faults=(gives(lambda args, s: 7.0),))
+    assert said(op, call(op, [], 7.0)) == ["has the fault; this explains all 1 values"]
 
 
 def test_a_fault_may_return_one_array_where_parts_of_other_shapes_are_due():
@@ -737,6 +742,15 @@ def test_a_setting_that_gives_the_most_answers_is_named_with_its_count():
     (found,) = told(LINE, call(LINE, X, [3.0, 6.0, 7.5]))
     assert found.statement == "in part multiplies by 3; this explains 2 of 3 values, the reference 0"
     assert (found.settings, found.fault, found.explained, found.of) == ({"step": 3}, None, 2, 3)
+
+
+def test_a_call_that_changes_its_input_has_no_differences_for_a_rule_to_explain():
+    op = replace(LINE, faults=(gives(lambda args, s: np.where(args[0] == 1, 50.0, times(args[0], s))),))
+    calls = right(op, [1.0], changed=("x",)), right(op, [2.0], changed=("x",)), call(op, [3.0], 7.5 * np.ones(1))
+    assert said(op, *calls) == [
+        "changes its input x (2 of 3 calls)",
+        "follows no rule that is known here: 1 of 3 values differ (1 of 3 calls; only in: some)",
+    ]
 
 
 ZEROS = [0.0, 1.0, 2.0]
