@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from refcompress.arguments import Array, is_float
+from refcompress.arguments import NATIVE_FLOATS, Array, is_float
 from refcompress.verify.agreement import compare, conform, equal
 from refcompress.verify.bit_patterns import Patterns, complexity, spans
 from refcompress.verify.candidates import Candidate, raised
-from refcompress.verify.layouts import FRAMEWORKS, during_call, from_framework
+from refcompress.verify.layouts import FRAMEWORKS, from_framework
 from refcompress.verify.operation import Operation, Settings
 from refcompress.verify.operations import find_operation
 from refcompress.verify.wire import encode
@@ -27,6 +27,8 @@ MOST_OF_CALL = 1 << 12  # of a call, where a block is many calls
 MOST_SPLITS = 64  # of a block, to narrow down which inputs it gives no answer to
 KEPT = 1 << 24  # bytes of freed memory that a process keeps
 EXACT = 2.0**53  # up to here, float64 holds every integer
+MANY = 1 << 12  # numbers that differ in a call
+LEAST_NORMAL = float(np.finfo(np.float32).tiny)
 
 Interval = tuple[int, int, int]
 """The first place, the last one, and on how many of the places between them the candidate differs."""
@@ -230,8 +232,6 @@ class _Calls:
                 return self._called(x), False
             except NoAnswer:
                 self.writes = True
-            finally:
-                x.flags.writeable = True
         given = x.copy()
         value = self._called(given)
         word = f"u{x.dtype.itemsize}"
@@ -239,9 +239,7 @@ class _Calls:
 
     def _called(self, x: Array) -> Any:
         try:
-            with during_call(self.sweep.arrays, (x,)):
-                returned = self.function(FRAMEWORKS[self.sweep.arrays](x), *self.sweep.fixed)
-                return from_framework(returned, self.sweep.arrays)[0]
+            return from_framework(self.function(FRAMEWORKS[self.sweep.arrays](x), *self.sweep.fixed))[0]
         except BaseException as error:  # SystemExit and KeyboardInterrupt included, since no Ctrl-C comes here
             problem = raised(error)
         raise NoAnswer(problem)
@@ -283,8 +281,8 @@ def differs(expected: Array, value: Array) -> Array:
     whole, whole_value = expected.dtype.kind in "biu", value.dtype.kind in "biu"
     if whole and whole_value:
         return np.asarray(expected != value)
-    if whole != whole_value and "f" in (expected.dtype.kind, value.dtype.kind):
-        integers, floats = (expected, value) if whole else (value, expected)
+    integers, floats = (expected, value) if whole else (value, expected)
+    if whole != whole_value and floats.dtype.name in NATIVE_FLOATS:
         wrong = np.asarray(expected != value)  # in a float that holds every integer of up to 32 bits
         if integers.dtype.itemsize == 8:
             large = ~(np.abs(floats) < EXACT)
@@ -300,12 +298,13 @@ def differs(expected: Array, value: Array) -> Array:
 
 
 def _among_simple(numbers: Array) -> int:
-    """Return the index of the simplest number; of many floats, only the ones that end in zeros are weighed."""
-    if numbers.dtype.kind == "f" and numbers.dtype.itemsize == 4 and numbers.size > 4096:
-        words = numbers.view(np.uint32)
-        few = np.flatnonzero((words & np.uint32(0xFFF)) == 0)
-        if few.size and (words >> np.uint32(16) & np.uint32(0x7FFF)).any():  # of subnormals, the lowest bits count
-            return int(few[_simplest(numbers[few])])
+    """Return the index of the simplest number; of many normal floats, only the ones that end in zeros are weighed."""
+    if numbers.dtype == np.float32 and numbers.size > MANY:
+        magnitude = np.abs(numbers)
+        if magnitude.min() >= LEAST_NORMAL and magnitude.max() < np.inf:  # of subnormals, the lowest bits count
+            few = np.flatnonzero((numbers.view(np.uint32) & np.uint32(0xFFF)) == 0)
+            if few.size:
+                return int(few[_simplest(numbers[few])])
     return _simplest(numbers)
 
 

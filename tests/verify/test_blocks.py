@@ -1,5 +1,6 @@
 import dataclasses
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,11 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from refcompress.verify.agreement import equal
+from refcompress.verify.bit_patterns import complexity
 from refcompress.verify.blocks import (
     Found,
     NoAnswer,
     Splits,
     Sweep,
+    _among_simple,
     _runs,
     coarsened,
     differs,
@@ -369,3 +372,105 @@ def test_any_dtype_will_do_where_the_settings_do_not_say():
 def test_complex_numbers_are_no_answer():
     result = within(lambda x, p: right(x, p).astype(complex), quantize_sweep(), 1, 1)
     assert result.silent[0][2] == "returns dtype complex128: it must hold real numbers"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_long_integer_beside_what_a_float_rounds_it_to_differs(dtype):
+    power = 2 ** (15 if dtype == "float16" else 53)
+    integers, floats = np.array([power, power + 1]), np.array([power, power], dtype)
+    with np.errstate(over="ignore"):  # float16 ends below
+        assert differs(integers, floats).tolist() == [False, True]
+        assert differs(floats, integers).tolist() == [False, True]
+
+
+def test_an_integer_beside_what_a_float_of_8_bits_rounds_it_to_differs():
+    integers, floats = np.array([127, 128], np.uint8), np.array([128, 128]).astype(ml_dtypes.float8_e5m2)
+    assert differs(integers, floats).tolist() == [True, False]
+    assert differs(floats, integers).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_every_nan_is_the_same_answer_in_the_fast_comparison(dtype):
+    nan = np.array([np.nan, 1], dtype)
+    assert differs(nan, -nan).tolist() == [False, True]
+
+
+def test_a_long_double_is_compared_as_the_number_it_is():
+    numbers = np.array([1.5, -0.0, np.nan], np.longdouble)
+    assert not differs(numbers, numbers).any()
+    assert differs(numbers, numbers + 1).tolist() == [True, True, False]
+
+
+def test_a_call_is_given_a_megabyte_of_float32():
+    sweep, sizes = quantize_sweep("float32"), []
+    first, _ = sweep.places(700)
+
+    def sized(x, p):
+        sizes.append(x.nbytes)
+        return right(x, p)
+
+    evaluate(from_callable(sized, ["x", "p"]), sweep, first, first + 2**19 - 1)
+    assert sizes == [2**20, 2**20]
+
+
+def test_at_most_64_cuts_narrow_down_what_has_no_answer():
+    def fails(x, p):
+        raise RuntimeError(str(x.view(np.uint16)[0]))
+
+    result = evaluate(from_callable(fails, ["x", "p"]), quantize_sweep(), 40000, 49999)
+    assert len(result.silent) == 65
+    assert result.unanswered == 10000
+
+
+def differing_at_every(step, calls):
+    """What differs of so many calls of a long sweep at one place out of ``step``."""
+    sweep = quantize_sweep("float32")
+    first, _ = sweep.places(700)
+    candidate = from_callable(lambda x, p: right(x, p) + (x.view(np.uint32) % step == 1), ["x", "p"])
+    return evaluate(candidate, sweep, first, first + calls * 2**18 - 1)
+
+
+def test_a_call_gives_at_most_4096_intervals():
+    assert len(differing_at_every(64, 1).intervals) == 4096
+    more = differing_at_every(63, 1)
+    assert len(more.intervals) == 1
+    assert more.differing > 4096
+
+
+def test_a_block_gives_at_most_32768_intervals():
+    assert len(differing_at_every(64, 8).intervals) == 32768
+    more = differing_at_every(64, 9)
+    assert len(more.intervals) == 1
+    assert more.differing == 9 * 4096
+
+
+FLOATS = st.floats(width=32)
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=20), st.integers(0, 254), st.booleans())
+def test_of_many_numbers_the_simplest_is_found(values, exponent, negative):
+    many = np.arange(1, 2**13, 2, dtype=np.uint32) | np.uint32((negative << 31) | (exponent << 23))
+    x = np.concatenate([many.view(np.float32), np.array(values, np.float32)])
+    assert x.size > 2**12
+    with np.errstate(all="ignore"):
+        assert _among_simple(x) == np.argmin(complexity(x))
+
+
+@pytest.mark.parametrize("ending", [1 << 12, 1 << 15, 1 << 16, 1 << 22])
+def test_of_many_numbers_the_one_of_fewest_digits_is_found(ending):
+    words = np.arange(1, 2**13, 2, dtype=np.uint32)
+    words[-1] = ending
+    for first in 1.0, -1.0, 2.0**100:
+        assert _among_simple((words | np.float32(first).view(np.uint32)).view(np.float32)) == words.size - 1
+
+
+def test_of_many_subnormals_that_differ_the_one_of_fewest_digits_is_the_example():
+    sweep = quantize_sweep("float32")
+    (zero,) = sweep.patterns.places(np.zeros(1, np.float32)).tolist()
+
+    def wrong(x, p):
+        words = x.view(np.uint32)
+        return right(x, p) + ((words == 1) | (words == 0x11000) | (words > 2**17) & (words % 2**12 != 0))
+
+    result = evaluate(from_callable(wrong, ["x", "p"]), sweep, zero, zero + 2**18 - 1)
+    assert result.example[0] == zero + 1
