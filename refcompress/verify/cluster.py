@@ -8,7 +8,6 @@ candidate runs in processes of its own, as it does here: one that crashes or han
 
 import contextlib
 import functools
-import shutil
 import tempfile
 import threading
 import uuid
@@ -41,25 +40,21 @@ class _Sweeper(WorkerPlugin):  # type: ignore[misc]
         """Write the candidate's file, if it is one."""
         if self.version != __version__:
             raise ValueError(f"worker {worker.address} has refcompress {__version__}, and {self.version} is needed")
-        self.folder = None if self.text is None else tempfile.mkdtemp(prefix="refcompress-")
-        self.own = threading.local()
-        self.all: list[ByName] = []
-        if self.folder is not None and self.text is not None:
-            self.place = str(Path(self.folder) / Path(self.place).name)
+        self.own, self.ends = threading.local(), contextlib.ExitStack()
+        if self.text is not None:
+            folder = self.ends.enter_context(tempfile.TemporaryDirectory(prefix="refcompress-"))
+            self.place = str(Path(folder) / Path(self.place).name)
             Path(self.place).write_bytes(self.text)
 
     def teardown(self, worker: Any) -> None:
-        """End the processes of the candidate."""
-        for process in self.all:
-            process.kill()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """End the processes of the candidate, and remove its file."""
+        self.ends.close()
 
     def found(self, block: int) -> Found:
         """Sweep a block, in the process that belongs to this thread of the worker."""
         if not hasattr(self.own, "process"):
             self.own.process = ByName(f"{self.place}:{self.function}", self.names, self.timeout, self.sweep)
-            self.all.append(self.own.process)
+            self.ends.callback(self.own.process.kill)
         return swept(self.own.process, self.sweep, block, self.limit)
 
 
@@ -107,10 +102,10 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _results(client: Any, name: str, blocks: Sequence[int], futures: list[Any]) -> Results:
     """Give what comes of the blocks. One whose workers were lost too often for Dask's taste is submitted again."""
-    submit = functools.partial(client.submit, _sweep, name, pure=False)
+    submit = functools.partial(client.submit, _sweep, name, pure=False)  # under a new key each time
     numbers = {}
     for block in blocks:
-        future = submit(block, key=f"{name}-{block}")
+        future = submit(block)
         numbers[future.key] = (block, 0)
         futures.append(future)
     completed = as_completed(futures, loop=client.loop)
@@ -121,7 +116,7 @@ def _results(client: Any, name: str, blocks: Sequence[int], futures: list[Any]) 
         except KilledWorker as error:
             if times == MOST_LOST_WORKERS:
                 raise ValueError(f"block {block} of the sweep cannot be had: {error}") from None
-            again = submit(block, key=f"{name}-{block}-{times + 1}")
+            again = submit(block)
             numbers[again.key] = (block, times + 1)
             futures.append(again)
             completed.add(again)
