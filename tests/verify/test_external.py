@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from refcompress.verify.check import check
 from refcompress.verify.external import LINGER, WINDOW, running
 from refcompress.verify.operation import Input
 from refcompress.verify.processes import MOST_DEATHS
+from refcompress.verify.wire import request
 
 PYTHON = (sys.executable, "-I", "-S")
 X = np.array([1.5, -2.0], np.float32)
@@ -431,6 +433,178 @@ def test_the_memory_that_a_flood_takes_is_bounded():
         problem = candidate.call((X, "flood"), "plain").problem
     longest = external.SHORTEST + external.LONGER * 300
     assert external.SHORTEST < int(problem.split("more than ")[1].split(" ")[0].replace(",", "")) < longest
+
+
+class Played:
+    """In the place of a process: each time a line is awaited it does the next of what it is to do, at once."""
+
+    start = 100.0
+
+    def __init__(self, *acts, begun=True, inbox=b"", said=()):
+        self.acts, self.begun, self.inbox, self.said = list(acts), begun, inbox, said
+        self.sent, self.awaited = [], []
+
+    def send(self, line):
+        self.sent.append(line)
+
+    def line(self, seconds, most):
+        self.awaited.append(seconds)
+        act = self.acts.pop(0)
+        if isinstance(act, bytes):
+            return act
+        raise act
+
+    def ending(self):
+        return "exit status 3"
+
+    def last_words(self):
+        return self.said
+
+    def nothing(self):
+        pass
+
+    close_input = finish = kill = stop = nothing
+
+
+@contextmanager
+def playing(monkeypatch, *processes, command=("program",)):
+    """Run a program whose processes are these, one after the other, and no others."""
+    started = []
+
+    def start(_):
+        started.append(processes[len(started)])
+        return started[-1]
+
+    monkeypatch.setattr(external, "Lines", start)
+    with running(command, SCALE, SCALE.defaults) as candidate:
+        yield candidate
+    assert len(started) == len(processes)
+    assert not any(process.acts for process in processes)
+
+
+def one(number):
+    return b'{"id": %d, "result": 1}' % number
+
+
+def several(candidate, count):
+    return list(candidate.answers([((X,), "plain")] * count))
+
+
+SILENT = "does not answer within 10 s at request"
+ENDS = "ends its process at request"
+
+
+def test_a_candidate_bears_its_command_and_the_program_that_it_is(monkeypatch):
+    with playing(monkeypatch, Played(), command=["program", "a b"]) as candidate:
+        assert candidate.name == "program 'a b'"
+        assert candidate.program.command == ("program", "a b")
+        assert json.loads(candidate.program.header)["operation"] == "scale"
+
+
+def test_an_error_that_is_no_text_is_told_as_json(monkeypatch):
+    with playing(monkeypatch, Played(b'{"id": 1, "error": {"code": 3}}')) as candidate:
+        assert several(candidate, 1)[0].problem == 'reports an error: {"code": 3}'
+
+
+def test_requests_are_held_back_when_those_on_their_way_fill_the_room(monkeypatch):
+    monkeypatch.setattr(external, "AHEAD", len(request(1, {"x": X}).encode()))
+    taken = []
+    with playing(monkeypatch, Played(one(1))) as candidate:
+        answers = candidate.answers((taken.append(i) or (X,), "plain") for i in range(4))
+        next(answers)
+    assert taken == [0]
+
+
+def test_what_is_not_asked_takes_no_room_on_the_way(monkeypatch):
+    monkeypatch.setattr(external, "AHEAD", len(request(1, {"x": X}).encode()) + 1)
+    taken = []
+    with playing(monkeypatch, Played()) as candidate:
+        inputs = [np.array([1j]), X, X, X]
+        answers = candidate.answers((taken.append(i) or (x,), "plain") for i, x in enumerate(inputs))
+        next(answers)
+    assert taken == [0, 1, 2]
+
+
+@pytest.mark.parametrize("then", [TimeoutError, EOFError, b"rubbish"])
+def test_silence_is_told_whatever_it_does_at_the_end_of_its_input(monkeypatch, then):
+    with playing(monkeypatch, Played(TimeoutError, then)) as candidate:
+        assert several(candidate, 1)[0].problem == f"{SILENT} 1"
+
+
+def test_the_beginning_alone_of_half_a_line_is_told(monkeypatch):
+    with playing(monkeypatch, Played(TimeoutError, TimeoutError, inbox=b" " * 1000 + b"word")) as candidate:
+        assert several(candidate, 1)[0].problem == f"{SILENT} 1"
+
+
+def test_what_is_asked_alone_and_is_late_is_not_asked_again(monkeypatch):
+    with playing(monkeypatch, Played(one(1), TimeoutError, TimeoutError)) as candidate:
+        answers = [candidate.call((X,), "plain") for _ in range(2)]
+    assert [a.problem for a in answers] == [None, f"{SILENT} 2"]
+
+
+@pytest.mark.parametrize(
+    ("acts", "begun", "problem"),
+    [
+        ([TimeoutError], False, f"does not read its input within {lines.STARTING:g} s at request 1"),
+        ([TimeoutError, one(1)], True, f"{SILENT} 1: it does when its input ends, but"),
+    ],
+)
+def test_what_it_would_do_again_whatever_it_is_asked_costs_one_process(monkeypatch, acts, begun, problem):
+    with playing(monkeypatch, Played(*acts, begun=begun)) as candidate:
+        answers = several(candidate, 3)
+    assert answers[0].problem.startswith(problem)
+    assert [a.given_up for a in answers] == [False, True, True]
+
+
+def test_one_that_answers_a_second_time_is_not_asked_again(monkeypatch):
+    with playing(monkeypatch, Played(one(1), one(1))) as candidate:
+        answers = [candidate.call((x,), "plain") for x in (X, -X)]
+    assert answers[1].problem == "answers a second time at request 1"
+    assert answers[1].asked[0] is X
+
+
+@pytest.mark.parametrize(("age", "seconds"), [(0.25, 1.0), (5.0, 10.0)])
+def test_one_that_ends_without_an_answer_is_watched_when_it_is_asked_nothing_but_once(monkeypatch, age, seconds):
+    monkeypatch.setattr(external, "time", SimpleNamespace(monotonic=lambda: Played.start + age))
+    watched = Played(TimeoutError)
+    with playing(monkeypatch, Played(EOFError), watched, Played(EOFError)) as candidate:
+        answers = [candidate.call((X,), "plain") for _ in range(2)]
+    assert [a.problem for a in answers] == [f"{ENDS} {i}: exit status 3" for i in (1, 2)]
+    assert len(watched.sent) == 1
+    assert watched.awaited == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [((), ""), (("one",), ", after it wrote 'one'"), (("one", "two", "3"), ", after it wrote '3'")]
+)
+def test_one_that_ends_without_being_asked_is_no_candidate(monkeypatch, said, told):
+    ends = [Played(EOFError, inbox=b"half a line", said=said) for _ in range(2)]
+    with (
+        pytest.raises(CandidateError, match=f"^program ended before it was asked anything: exit status 3{told}$"),
+        playing(monkeypatch, *ends) as candidate,
+    ):
+        candidate.call((X,), "plain")
+
+
+def test_each_request_under_suspicion_is_asked_alone_until_it_happens_again(monkeypatch):
+    again = Played(one(1), TimeoutError, EOFError)
+    with playing(monkeypatch, Played(one(1), EOFError), again, Played(one(3))) as candidate:
+        answers = several(candidate, 3)
+    assert [a.problem for a in answers] == [None, f"{ENDS} 2: exit status 3", None]
+    assert again.awaited == [10, LINGER, 10]
+    assert (answers[1].asked, answers[1].sent) == (None, ())
+
+
+def test_what_does_not_happen_again_is_told_of_the_last_that_it_was_sent(monkeypatch):
+    alone = Played(*(act for i in (1, 2, 3) for act in (one(i), TimeoutError)))
+    with playing(monkeypatch, Played(one(2), EOFError), alone) as candidate:
+        answers = several(candidate, 3)
+    assert [a.value for a in answers] == [1, 1, None]
+    assert answers[2].problem == (
+        "ends its process at requests 1 to 3: exit status 3; "
+        "a new process that is asked one at a time answers all of them"
+    )
+    assert (answers[2].asked, answers[2].sent) == (None, ((X,),) * 3)
 
 
 NODE = r"""
