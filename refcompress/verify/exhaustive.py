@@ -16,7 +16,7 @@ import numpy as np
 
 from refcompress import arguments
 from refcompress.verify import evidence, workers
-from refcompress.verify.blocks import Found, Sweep, coarsened, joined
+from refcompress.verify.blocks import Found, Sweep, coarsened, evaluate, joined
 from refcompress.verify.candidates import Candidate, from_callable
 from refcompress.verify.check import as_counterexample
 from refcompress.verify.child import in_child
@@ -189,15 +189,14 @@ def source_file(spec: str) -> Path | None:
     if place.endswith(".py"):
         return Path(place)
     paths: Any = [str(Path.cwd()), *sys.path]
-    found = None
-    names = place.split(".")
-    for i in range(len(names)):
-        with contextlib.suppress(ImportError, ValueError):
-            found = importlib.machinery.PathFinder.find_spec(".".join(names[: i + 1]), paths)
+    for name in place.split("."):
+        found: Any = None
+        with contextlib.suppress(ImportError, ValueError):  # without the package's name: one not imported has no path
+            found = importlib.machinery.PathFinder.find_spec(name, paths)
         if found is None:
             return None
         paths = found.submodule_search_locations or []
-    return Path(found.origin) if found is not None and found.origin and found.has_location else None
+    return Path(found.origin) if found.origin else None
 
 
 def _source_of(function: Any) -> Path | None:
@@ -254,7 +253,8 @@ class _Work:
 
     def _done(self, file: SweepFile | None, limit: Limit) -> tuple[dict[int, Found], str | None]:
         """Return what came of the blocks, and why there are not more of them; keep what is done in the file."""
-        done = {} if file is None else {b: f for b, f in file.done.items() if b in self.blocks}
+        held = {} if file is None else file.done
+        done = {b: f for b, f in held.items() if b in self.blocks}
         coarse = file is not None and file.coarse
         intervals = sum(len(f.intervals) for f in done.values())
         todo = [block for block in self.blocks if block not in done]
@@ -269,12 +269,12 @@ class _Work:
                     done[block] = coarsened(found, MOST_OF_BLOCK) if coarse else found
                     advance(_size(self.sweep, block))
                     if file is not None:
-                        file.write(done, coarse=coarse)
+                        file.write({**held, **done}, coarse=coarse)
                     if _last(done, self.blocks) is not None:
                         break
         finally:
             if file is not None:
-                file.write(done, coarse=coarse, now=True)
+                file.write({**held, **done}, coarse=coarse, now=True)
         last = _last(done, self.blocks)
         if last is None or last == self.blocks[-1]:
             return done, None
@@ -292,13 +292,14 @@ class _Work:
     def _again(self, done: dict[int, Found]) -> list[str]:
         """Sweep blocks that differ again, alone; if any of the first few comes out otherwise, all of them."""
         suspects = [block for block in sorted(done) if done[block].intervals or done[block].silent]
-        here = workers.Here(self.subject, self.sweep)
-        alone = {block: here.ask(*self.sweep.places(block), 0.0) for block in suspects[:4]}
-        if all(alone[block].intervals == done[block].intervals for block in alone):
+        alone = self._alone(suspects[:4])
+        if all(_alike(alone[block], done[block]) for block in alone):
             return []
-        alone |= {block: here.ask(*self.sweep.places(block), 0.0) for block in suspects[4:]}
-        done |= alone
+        done |= alone | self._alone(suspects[4:])
         return ["gives other answers when it is called from several threads at once; it was judged on one thread alone"]
+
+    def _alone(self, blocks: Sequence[int]) -> dict[int, Found]:
+        return {block: evaluate(self.subject, self.sweep, *self.sweep.places(block)) for block in blocks}
 
     def _report(
         self, found: Found, ends: tuple[int, int], given_up: str | None, calls: Sequence[Any], remarks: Sequence[str]
@@ -340,6 +341,12 @@ class _Work:
 def _size(sweep: Sweep, block: int) -> int:
     first, last = sweep.places(block)
     return last - first + 1
+
+
+def _alike(found: Found, kept: Found) -> bool:
+    """Whether the same inputs are wrong or unanswered; of intervals that were too many, one may have been kept."""
+    found = coarsened(found, len(kept.intervals))
+    return (found.intervals, found.unanswered) == (kept.intervals, kept.unanswered)
 
 
 def _last(done: Mapping[int, Found], blocks: range) -> int | None:
