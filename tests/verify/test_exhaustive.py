@@ -253,6 +253,33 @@ def test_right_answers_do_not_excuse_one_that_changes_its_input():
     assert report.counterexample.inputs["x"].size == 1
 
 
+def test_one_that_changes_many_numbers_alone_is_shown_with_as_few_as_it_takes():
+    def in_place(x, p):
+        answer = right(x, p)
+        if x.size >= 3:
+            x[0] = 5
+        return answer
+
+    report = prove(in_place, "quantize", "float16", p=4, bits=8, jobs=1)
+    assert report.verdict == "differs"
+    assert report.counterexample.changed == ("x",)
+    assert report.counterexample.inputs["x"].size == 3
+    assert "every answer is right, for all 2^16 float16 inputs" in str(report)
+
+
+def test_one_that_was_wrong_once_is_judged_by_what_it_answered_then():
+    large = []
+
+    def moody(x, p):
+        large.append(x.size > 10_000)
+        return right(x, p) + (sum(large) == 1 and large[-1])
+
+    report = prove(moody, "quantize", "float16", p=4, bits=8, jobs=1)
+    assert report.verdict == "differs"
+    assert report.counterexample.actual.tolist() == [1.0]
+    assert report.diagnosis[0].statement.startswith("differs only where x is zero")
+
+
 def test_any_elementwise_operation_can_be_swept():
     toy = dataclasses.replace(SCALE, elementwise=True)
     assert prove(lambda x: x * 2, toy, "bfloat16").verdict == "agrees"
@@ -266,6 +293,13 @@ def test_workers_are_as_many_as_there_are_cores(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     sweep_blocks(766, 766, jobs=None)
     assert asked.jobs == 3
+
+
+def test_a_named_candidate_has_the_workers_and_the_seconds_that_are_asked_for(folder, monkeypatch):
+    asked = given(monkeypatch, *all_right(766))
+    options = {"blocks": range(766, 767), "jobs": 7, "timeout": 2.5}
+    prove_named("mine.py:f", "quantize", "float32", {"p": 4}, {"bits": 8}, **options)
+    assert (asked.jobs, asked.limit.timeout) == (7, 2.5)
 
 
 @pytest.mark.parametrize(("cores", "jobs"), [(5, 5), (None, 1)])
@@ -284,7 +318,7 @@ def test_no_workers_are_refused():
 
 
 def test_whether_threads_will_do_is_measured_in_the_middle_of_what_is_swept(monkeypatch):
-    given(monkeypatch, *all_right(766, 767, 768))
+    given(monkeypatch, *all_right(766, 767, 768, 769, 770))
     measured = []
 
     def runs_in_threads(subject, sweep, place):
@@ -292,8 +326,8 @@ def test_whether_threads_will_do_is_measured_in_the_middle_of_what_is_swept(monk
         return True
 
     monkeypatch.setattr(workers, "runs_in_threads", runs_in_threads)
-    sweep_blocks(766, 768, jobs=2)
-    assert measured == [([16.0], "float32", 767 * BLOCK + BLOCK // 2 - 1)]
+    sweep_blocks(766, 770, jobs=2)
+    assert measured == [([16.0], "float32", 768 * BLOCK + BLOCK // 2 - 1)]
 
 
 def test_one_worker_is_this_process(monkeypatch):
@@ -373,6 +407,7 @@ def test_a_report_says_how_it_came_about(folder):
     text = str(report)
     assert text.startswith("mine.py:f differs from quantize\n")
     assert "from mine import f as candidate" in text
+    assert "(2,046 of them NaN, which quantize rejects and the candidate was not given)" in " ".join(text.split())
     assert "by hand: x * 2^p = " in text
 
 
@@ -417,7 +452,7 @@ def test_a_block_without_answers_whose_ends_are_not_asked_for_differs(monkeypatc
 def test_after_three_lost_blocks_a_sweep_is_given_up_whatever_came_first(monkeypatch):
     results = [*all_right(766, 768), lost(767), lost(769), lost(770), lost(772)]
     texts = set()
-    for order in ([5, 4, 3, 2, 0, 1], [0, 2, 1, 3, 4, 5], [5, 1, 4, 0, 3, 2]):
+    for order in ([5, 4, 3, 2, 0, 1], [0, 2, 1, 3, 4, 5], [5, 1, 4, 2, 3, 0]):
         asked = given(monkeypatch, *(results[i] for i in order))
         texts.add(str(sweep_blocks(766, 773)))
         assert asked.taken == (5 if order[0] == 0 else 6)  # what comes later is not waited for
@@ -464,17 +499,18 @@ def test_the_file_keeps_blocks_that_are_not_asked_for_this_time(folder, monkeypa
 def test_what_is_done_is_kept_now_and_then(folder, monkeypatch):
     monkeypatch.setattr("refcompress.verify.sweep_file.EVERY", 0.0)
     monkeypatch.setattr("refcompress.verify.sweep_file.SHARE", 0)
+    monkeypatch.setattr(exhaustive, "MOST_INTERVALS", 5)
     kept = []
 
     def results():
         for block in (767, 766):
-            yield from all_right(block)
-            kept.append(list(json.loads(Path("a.json").read_text())["blocks"]))
+            yield wrong(block, 3)
+            held = json.loads(Path("a.json").read_text())
+            kept.append((list(held["blocks"]), held["coarse"]))
 
-    given(monkeypatch)
     monkeypatch.setattr(workers, "crew", lambda *_: contextlib.nullcontext(results()))
     sweep_blocks(766, 767, resume="a.json")
-    assert kept == [["767"], ["766", "767"]]
+    assert kept == [(["767"], False), (["766", "767"], True)]
 
 
 def test_a_sweep_of_more_than_a_million_intervals_keeps_a_thousand_of_a_block_at_most(monkeypatch):
@@ -535,6 +571,13 @@ def test_who_watches_sees_how_much_is_done_and_nothing_stays(folder, monkeypatch
     ]
     assert re.search(r", ([\d.]+[kMGTP]?|\?)/s\]$", shown[-1])
     assert sys.stderr.getvalue().endswith(" \r")
+
+
+def test_who_watches_sees_every_number_counted(monkeypatch):
+    monkeypatch.setattr(tqdm, "tqdm", functools.partial(tqdm.tqdm, mininterval=0))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    prove(dequantize, "dequantize", "int8", p=9, jobs=1)
+    assert "| 256/256 [" in sys.stderr.getvalue()
 
 
 def test_a_log_is_not_told_how_much_is_done(monkeypatch):
@@ -641,7 +684,9 @@ def test_one_that_hangs_at_once_is_not_swept(folder):
     report = prove_named("mine.py:f", "quantize", "float16", {"p": 4}, {"bits": 8}, timeout=0.3)
     assert report.verdict == "differs"
     assert report.diagnosis[0].statement.startswith("does not answer within 0.3 s")
+    assert "it does not answer within 0.3 s: on inputs in [1.0]\n" in str(report)
     assert "given up: the first call was not answered" in str(report)
+    assert report.json()["cases"] == [{"name": "every float16", "exercised": 1, "failed": 0}]
 
 
 def test_a_candidate_is_found_without_being_imported(folder):
