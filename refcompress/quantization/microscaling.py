@@ -17,7 +17,6 @@ import numpy.typing as npt
 from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.quantization.blocks import blocks_of, joined, scales_of
-from refcompress.quantization.exactly import two_product
 from refcompress.quantization.small_floats import round_to_format
 from refcompress.rounding import ROUNDING, round_to_integer
 
@@ -267,16 +266,14 @@ def _float32(value: Array) -> float:
 
 
 def _quotient(x: Array, d: Array) -> Array:
-    """Return x / d rounded to odd in float64, which makes a second rounding harmless: see ``rounding.round_to_odd``."""
-    x, d = np.broadcast_arrays(x, d)
-    (a, up), (b, down) = np.frexp(x), np.frexp(d)
+    """Return x / d rounded to float64, after which a second rounding to few bits gives what one rounding gives.
+
+    The second rounding changes at numbers T of at most 25 bits (the ties of float32), and d has at most 28, so that T d
+    is exact in float64. An x beside it differs from it by 2^-52 x / m at least, where m < 2 is the significand of x:
+    x / d differs from T by more than half of the distance between T and the next float64, and is not rounded to T.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the last for a nan
-        ratio = a / b
-        product, error = two_product(ratio, b)
-        remainder = (a - product) - error
-        even = (remainder != 0) & (ratio.view(np.int64) & 1 == 0) & ~np.isnan(ratio)
-        odd = np.where(even, np.nextafter(ratio, np.copysign(np.inf, remainder)), ratio)
-        return np.asarray(np.ldexp(odd, up - down))
+        return np.asarray(x / d)
 
 
 def nvfp4_dequantize(elements: npt.ArrayLike, scales: npt.ArrayLike, tensor_scale: float, *, axis: int = -1) -> Array:

@@ -194,6 +194,44 @@ def test_nvfp4_comes_back_as_the_product_rounded_once(x):
         assert np.array_equal(back, exact.astype(np.float32))
 
 
+SIGNIFICANDS = st.integers(2**23, 2**24 - 1)  # of a float32
+TENSOR_SCALES = st.builds(math.ldexp, SIGNIFICANDS, st.integers(-100, 60))
+BESIDE = st.sampled_from([-math.inf, 0, math.inf])
+
+
+def beside(exact, towards):
+    """The float64 next to one, or that itself."""
+    return math.nextafter(exact, towards) if towards else exact
+
+
+@given(
+    TENSOR_SCALES,
+    st.integers(8, 15),
+    st.integers(-6, 4),
+    st.sampled_from([0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0]),
+    BESIDE,
+)
+def test_elements_beside_a_tie_are_what_exact_arithmetic_gives(t, significand, exponent, tie, towards):
+    scale = math.ldexp(significand, exponent)
+    x = [6 * scale * t, beside(tie * scale * t, towards)] + 14 * [0.0]
+    elements, scales, _ = nvfp4_quantize(x, tensor_scale=t)
+    expected = oracle.nvfp4_block(x, Fraction(t))
+    assert (scales.tolist(), elements.tolist()) == ([scale], as_floats(expected[1]))
+
+
+@given(TENSOR_SCALES, st.integers(8, 15), st.integers(-9, 4), BESIDE)
+def test_a_scale_beside_a_tie_is_what_exact_arithmetic_gives(t, significand, exponent, towards):
+    x = [beside(math.ldexp(2 * significand + 1, exponent) * 6 * t, towards)] + 15 * [0.0]
+    _, scales, _ = nvfp4_quantize(x, tensor_scale=t)
+    assert scales.tolist() == [float(oracle.nvfp4_block(x, Fraction(t))[0])]
+
+
+@given(SIGNIFICANDS, st.integers(-150, 80), BESIDE)
+def test_a_tensor_scale_beside_a_tie_is_what_exact_arithmetic_gives(significand, exponent, towards):
+    x = [beside(math.ldexp(2 * significand + 1, exponent) * 2688, towards)] + 15 * [0.0]
+    assert Fraction(nvfp4_quantize(x)[2]) == oracle.nvfp4_tensor_scale(x)
+
+
 def test_a_tie_of_the_true_quotient_goes_to_even_though_a_reciprocal_would_not_see_it():
     x = np.zeros(16)
     x[0], x[1] = 6.0, 2.5  # 2.5 lies between 2 and 3
