@@ -169,7 +169,45 @@ def test_an_axis_is_quantized_as_its_lines_are(name, axis):
     )
 
 
+def test_the_formats_are_those_of_the_specification():
+    assert set(MX_FORMATS) == {"mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4_e2m1", "mxint8"}
+
+
+@EACH_FORMAT
+def test_elements_and_scales_are_float32(name):
+    assert [a.dtype for a in mx_quantize(np.ones(32), name)] == [np.float32, np.float32]
+
+
+@EACH_FORMAT
+def test_the_ends_of_the_floats_are_quantized_though_numpy_raises(name):
+    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
+    with np.errstate(all="raise"):
+        elements, scales = mx_quantize([[1e308, 1e-308] * 16, [5e-324, -5e-324] * 16, [signalling, 1.0] * 16], name)
+        back = mx_dequantize(elements, scales)
+    assert np.isnan(back[2]).all()
+    assert not back[:2, 1::2].any()
+
+
 # NVFP4
+
+
+def test_no_blocks_of_nvfp4_have_no_scales():
+    elements, scales, t = nvfp4_quantize(np.zeros((0, 16)))
+    assert (elements.shape, scales.shape) == ((0, 16), (0, 1))
+    assert t > 0
+
+
+def test_the_ends_of_the_floats_are_nvfp4_though_numpy_raises():
+    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
+    x = [[1e308, 1e-308] * 8, [5e-324, 0.0] * 8, [signalling, 1.0] * 8]
+    with np.errstate(all="raise"):
+        elements, scales, t = nvfp4_quantize(x)
+        back = nvfp4_dequantize(elements, scales, t)
+        tiny = nvfp4_quantize([5e-324, 1e308] * 8, tensor_scale=2.0**-149)
+    assert elements[0].tolist() == [6.0, 0.0] * 8
+    assert np.isnan(scales).ravel().tolist() == [False, False, True]
+    assert np.isnan(back[2]).all()
+    assert (tiny[0].tolist(), tiny[1].tolist()) == ([0.0, 6.0] * 8, [448.0])
 
 
 @settings(max_examples=50)
@@ -283,6 +321,13 @@ def test_a_scale_from_a_calibration_lets_blocks_saturate():
         (lambda: mx_quantize(np.zeros(33), "mxint8"), ValueError, "x has 33 entries along axis 0: 32 must divide"),
         (lambda: mx_quantize(1.0, "mxint8"), ValueError, "axis is -1: the array has 0 dimensions"),
         (lambda: mx_quantize(np.zeros(32), "mxint8", rounding="up"), ValueError, "rounding is 'up'"),
+        (lambda: mx_dequantize(np.zeros(33), [1.0]), ValueError, "^elements has 33 entries along axis 0: 32 must"),
+        (lambda: mx_dequantize([[1.0], []], [1.0]), TypeError, "^elements is a list that is no array"),
+        (
+            lambda: nvfp4_dequantize(np.zeros(15), [1.0], 1.0),
+            ValueError,
+            "^elements has 15 entries along axis 0: 16 must",
+        ),
         (lambda: mx_dequantize(np.zeros(64), [1.0]), ValueError, r"scales has shape \(1,\): one a block makes \(2,\)"),
         (lambda: mx_dequantize(np.zeros(32), [3.0]), ValueError, r"scales\[0\] is 3.0: it must be a power of two"),
         (lambda: mx_dequantize(np.zeros(32), [0.0]), ValueError, r"scales\[0\] is 0.0: it must be a power of two"),
