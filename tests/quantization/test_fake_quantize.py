@@ -381,6 +381,20 @@ def test_8_signed_bits_have_their_last_slope_at_127():
     assert lsq_scale_gradient([300.0], 1.0, [1.0], gradient_scale=False) == 127
 
 
+@pytest.mark.parametrize(
+    ("upstream", "slopes_times_upstream"),
+    [
+        ([1e308, -1e308], 0),
+        ([1e308, -0.999e308], 127 * (Fraction(1e308) - Fraction(0.999e308))),
+        ([1e-300, 1e-300], 254 * Fraction(1e-300)),
+    ],
+)
+def test_the_gradient_of_the_scale_is_finite_and_kept_at_both_ends_of_the_floats(upstream, slopes_times_upstream):
+    gradient = lsq_scale_gradient([1e6, 1e6], 1.0, upstream, gradient_scale=False)
+    # two products and a sum, each rounded once relative to the larger of both terms
+    assert abs(Fraction(gradient) - slopes_times_upstream) <= 127 * Fraction(abs(upstream[0])) / 2**50
+
+
 def test_an_infinite_quotient_is_past_its_end_and_one_that_vanishes_is_0():
     with np.errstate(all="raise"):  # makes no difference
         assert lsq_scale_gradient([1e300, -1e300], [1e-300], [1.0, 1.0], gradient_scale=False) == -1
