@@ -54,8 +54,8 @@ class Rival:
     fault: str | None
     answer: Callable[[Exchange], Any]
     bound: Callable[[Exchange], Any]
-    tolerant: bool = False
-    """Whether it allows for larger errors than the reference does."""
+    coarse: bool = False
+    """Whether it allows for the errors of a coarser arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def fault_rivals(operation: Operation, settings: Settings) -> Iterator[Rival]:
             fault.name,
             lambda exchange, f=fault: f.answer(exchange.args, settings),  # type: ignore[misc]
             lambda exchange, f=fault: _of_fault(f, exchange, settings),  # type: ignore[misc]
-            fault.bound is not None,
+            fault.coarse,
         )
 
 
@@ -304,14 +304,14 @@ def _is_another_rule(rival: Rival, ordered: Sequence[Exchange]) -> bool:
 def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
     """Return the rival that gives most of the answers, if it gives more of them than the reference does.
 
-    A fault that allows for errors of its own is left out: what it allows holds some of any differences.
+    A fault that allows for the errors of a coarser arithmetic is left out: they hold some of any differences.
     """
     total = sum(e.size for e in judged)
     failed = _differences(judged)
     best, fewest = None, failed
     # a rival that explains none of the differences is given up as soon as they are all seen
     ordered = sorted(judged, key=lambda e: (e.comparison.agrees, -e.size))
-    for rival in (r for r in rivals if not r.tolerant):
+    for rival in (r for r in rivals if not r.coarse):
         missed = 0
         for e in ordered:
             missed += e.size - _agreeing(rival, e)

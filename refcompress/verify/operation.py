@@ -76,6 +76,8 @@ class Fault:
     bound: Callable[[Arguments, Settings], Any] | None = None
     """How far rounding may take an implementation of the fault from ``answer``, where that can be more than the
     operation's own bound, widened by as much as the answers are larger."""
+    coarse: bool = False
+    """Whether that bound is of a coarser arithmetic: wide enough to hold some of any differences."""
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,15 @@ def low_precision_faults(exact: Answer, bound: BoundIn) -> tuple[Fault, ...]:
 
     text = "its errors are what such arithmetic explains"
     return (
-        Fault("in_float32", f"computes in float32: {text}", rounded_to("float32", exact), apart("float32")),
+        Fault(
+            "in_float32", f"computes in float32: {text}", rounded_to("float32", exact), apart("float32"), coarse=True
+        ),
         Fault(
             "in_16_bits",
             f"computes in 16 bits, float16 or bfloat16: {text}",
             rounded_to("bfloat16", exact),
             apart("bfloat16", "float16"),
+            coarse=True,
         ),
     )
 
