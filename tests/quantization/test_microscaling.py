@@ -13,6 +13,7 @@ from refcompress.quantization.small_floats import encode
 from refcompress.rounding import ROUNDING
 
 EACH_FORMAT = pytest.mark.parametrize("name", MX_FORMATS)
+SIGNALLING = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
 NUMBER = st.one_of(
     st.integers(-64, 64).map(lambda n: n / 8),
     st.builds(math.ldexp, st.integers(-65, 65), st.integers(-160, 120)),
@@ -180,9 +181,8 @@ def test_elements_and_scales_are_float32(name):
 
 @EACH_FORMAT
 def test_the_ends_of_the_floats_are_quantized_though_numpy_raises(name):
-    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
     with np.errstate(all="raise"):
-        elements, scales = mx_quantize([[1e308, 1e-308] * 16, [5e-324, -5e-324] * 16, [signalling, 1.0] * 16], name)
+        elements, scales = mx_quantize([[1e308, 1e-308] * 16, [5e-324, -5e-324] * 16, [SIGNALLING, 1.0] * 16], name)
         back = mx_dequantize(elements, scales)
     assert np.isnan(back[2]).all()
     assert not back[:2, 1::2].any()
@@ -198,8 +198,7 @@ def test_no_blocks_of_nvfp4_have_no_scales():
 
 
 def test_the_ends_of_the_floats_are_nvfp4_though_numpy_raises():
-    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
-    x = [[1e308, 1e-308] * 8, [5e-324, 0.0] * 8, [signalling, 1.0] * 8]
+    x = [[1e308, 1e-308] * 8, [5e-324, 0.0] * 8, [SIGNALLING, 1.0] * 8]
     with np.errstate(all="raise"):
         elements, scales, t = nvfp4_quantize(x)
         back = nvfp4_dequantize(elements, scales, t)
