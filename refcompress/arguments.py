@@ -158,6 +158,13 @@ def finite(array: Array, name: str, what: str) -> None:
             refuse_element(name, array, ~np.isfinite(array), f"only finite values can be {what}")
 
 
+def finite_array(value: npt.ArrayLike, name: str, what: str) -> Array:
+    """Return an array of floats that holds no NaN and no infinity; integers become float64 where that is exact."""
+    array = float_array(value, name)
+    finite(array, name, what)
+    return array
+
+
 def not_nan(array: Array, name: str, what: str) -> None:
     """Raise for the first NaN: ``x[3] is nan: a NaN cannot be ranked``."""
     with np.errstate(invalid="ignore"):

@@ -248,9 +248,7 @@ def quantize_network(
     arguments.instance(model, "model", MLP)
     arguments.choice(model.activation, "activation", INTEGER_ACTIVATIONS)
     arguments.choice(factor_dtype, "factor_dtype", FACTOR_DTYPES)
-    calibration = arguments.float_array(x, "x")
-    arguments.finite(calibration, "x", "computed with")
-    calibration = calibration.astype(np.float64)
+    calibration = arguments.finite_array(x, "x", "computed with").astype(np.float64)
     last = mlp_forward(model.weights, model.biases, calibration, activation=model.activation)
     formats = [
         _parameters(values, bits, signed) for values in (calibration, *hidden_features(model, calibration), last)

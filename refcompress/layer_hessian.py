@@ -44,8 +44,7 @@ def hessian(x: npt.ArrayLike) -> Array:
     array([[ 2.,  4.],
            [ 4., 10.]])
     """
-    array = arguments.float_array(x, "x")
-    arguments.finite(array, "x", "calibrated with")
+    array = arguments.finite_array(x, "x", "calibrated with")
     if array.ndim != 2:
         raise ValueError(f"x has shape {array.shape}: it must be (n, inputs), one example a row")
     wide = array.astype(np.float64, order="C")  # a BLAS adds up in another order for each layout
@@ -59,8 +58,7 @@ def hessian(x: npt.ArrayLike) -> Array:
 
 def checked_hessian(value: npt.ArrayLike, n: int) -> Array:
     """Return a Hessian for n weights as float64: finite, symmetric, of shape (n, n)."""
-    array = arguments.float_array(value, "hessian")
-    arguments.finite(array, "hessian", "used")
+    array = arguments.finite_array(value, "hessian", "used")
     if array.shape != (n, n):
         raise ValueError(f"hessian has shape {array.shape}: w has length {n}, so it must be {(n, n)}")
     if (array != array.T).any():

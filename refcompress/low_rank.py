@@ -71,8 +71,7 @@ def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:
     array([[0., 0.],
            [0., 4.]])
     """
-    array = arguments.float_array(w, "w")
-    arguments.finite(array, "w", "decomposed")
+    array = arguments.finite_array(w, "w", "decomposed")
     if array.ndim != 2:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     rank = arguments.integer(rank, "rank", 0, min(array.shape))
@@ -155,8 +154,7 @@ def share_weights(
     >>> shared.values, shared.codes
     (array([ 0.5, 10. ]), array([0, 0, 1, 1], dtype=uint8))
     """
-    array = arguments.float_array(w, "w")
-    arguments.finite(array, "w", "clustered")
+    array = arguments.finite_array(w, "w", "clustered")
     clusters = arguments.integer(clusters, "clusters", 1, 65536)
     begin = STARTS[arguments.choice(start, "start", STARTS)]
     seed = arguments.integer(seed, "seed", 0)

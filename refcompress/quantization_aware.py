@@ -113,9 +113,7 @@ def train_quantization_aware(
     array([[0.5]])
     """
     check_training(model, objective, optimizer)
-    inputs = arguments.float_array(x, "x")
-    arguments.finite(inputs, "x", "learned from")
-    inputs = inputs.astype(np.float64)
+    inputs = arguments.finite_array(x, "x", "learned from").astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] != model.sizes[0]:
         raise ValueError(f"x has shape {inputs.shape}: it must be (n, {model.sizes[0]}), one example a row")
     if isinstance(objective, RowObjective) and objective.rows != len(inputs):

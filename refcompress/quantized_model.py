@@ -195,9 +195,7 @@ def quantize_model(
     bits = arguments.integer(bits, "bits", 2, 32)
     activation_bits = arguments.integer(activation_bits, "activation_bits", 2, 32)
     p = None if p is None else arguments.integer(p, "p")
-    calibration = arguments.float_array(x, "x")
-    arguments.finite(calibration, "x", "computed with")
-    calibration = calibration.astype(np.float64)
+    calibration = arguments.finite_array(x, "x", "computed with").astype(np.float64)
     inputs = [calibration, *hidden_features(model, calibration)]
     formats = tuple(_activation_format(values, activation_bits) for values in inputs)
     weights = tuple(_codes(w, bits, p) for w in model.weights)

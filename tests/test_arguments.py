@@ -49,6 +49,11 @@ def test_a_foreign_byte_order_becomes_native_with_the_same_values(dtype):
             "x is nan: only finite values can be used",
         ),
         (
+            lambda: arguments.finite_array([1.0, -np.inf], "x", "used"),
+            ValueError,
+            r"x\[1\] is -inf: only finite values can be used",
+        ),
+        (
             lambda: arguments.not_nan(np.array([0, np.nan]), "x", "ranked"),
             ValueError,
             r"x\[1\] is nan: a NaN cannot be",
@@ -175,3 +180,9 @@ def test_a_width_that_is_none_is_named(value, error, message):
     assert arguments.widths([np.int8(3), 2**44], "hidden") == [3, 2**44]
     with pytest.raises(error, match=message):
         arguments.widths(value, "hidden")
+
+
+def test_finite_numbers_are_kept_as_they_are_and_integers_become_float64():
+    x = np.array([1.5, -0.0], np.float32)
+    assert arguments.finite_array(x, "x", "used") is x
+    assert arguments.finite_array([1, 2], "x", "used").dtype == np.float64

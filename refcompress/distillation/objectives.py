@@ -137,8 +137,7 @@ def relation_objective(features: npt.ArrayLike, *, distance: float = 1.0, angle:
     >>> relation_objective([[0.0], [1.0], [2.0]], angle=0)(np.array([[0.0], [3.0], [6.0]]), np.arange(3))[0]
     0.0
     """
-    teacher = arguments.float_array(features, "features")
-    arguments.finite(teacher, "features", "compared")
+    teacher = arguments.finite_array(features, "features", "compared")
     if teacher.ndim != 2:
         raise ValueError(f"features has shape {teacher.shape}: it must be (examples, features)")
     parts = (

@@ -4,7 +4,7 @@ Legend: x (n, d_in) inputs, one example a row; weights[i] (inputs, outputs) and 
 dz = dLoss/dz, and so for every other letter. u = 2^-53 is the unit roundoff of float64, gamma_k = k u / (1 - k u).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -312,7 +312,13 @@ class Cache:
 
 def forward(weights: Sequence[Array], biases: Sequence[Array], x: Array, activation: str) -> tuple[Array, Cache]:
     """Return the output and what ``backward`` needs, unchecked, for arrays of any dtype."""
-    activate, _ = ACTIVATIONS[activation]
+    return forward_with(ACTIVATIONS[activation][0], weights, biases, x)
+
+
+def forward_with(
+    activate: Callable[[Array], Array], weights: Sequence[Array], biases: Sequence[Array], x: Array
+) -> tuple[Array, Cache]:
+    """Return the output and what ``backward`` needs, for any function as the activation, unchecked."""
     inputs, sums = [x], [linear(x, weights[0], biases[0])]
     for w, b in zip(weights[1:], biases[1:], strict=True):
         inputs.append(activate(sums[-1]))

@@ -23,9 +23,7 @@ def numbers(value: npt.ArrayLike, name: str, what: str) -> Array:
     array = arguments.any_array(value, name)
     if is_exact(array.dtype):
         return _fractions(array, name)
-    array = arguments.float_array(array, name)
-    arguments.finite(array, name, what)
-    return array
+    return arguments.finite_array(array, name, what)
 
 
 def _fractions(array: Array, name: str) -> Array:

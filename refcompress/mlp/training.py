@@ -402,8 +402,7 @@ def _check_settings(patience: Any, validation: Any, progress: Any) -> None:
 
 def _inputs(model: MLP, x: npt.ArrayLike, objective: Objective, dtype: np.dtype[Any]) -> Array:
     """Return x, checked against the model and the objective, in the dtype to compute in."""
-    rows = arguments.float_array(x, "x")
-    arguments.finite(rows, "x", "trained on")
+    rows = arguments.finite_array(x, "x", "trained on")
     if rows.ndim != 2 or rows.shape[1] != model.sizes[0]:
         raise ValueError(f"x has shape {rows.shape}: it must be (n, {model.sizes[0]}), one example a row")
     if isinstance(objective, RowObjective) and objective.rows != len(rows):

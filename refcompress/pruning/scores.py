@@ -326,6 +326,4 @@ def _refuse_negative(array: Array, name: str, must: str) -> None:
 
 
 def _wide(value: npt.ArrayLike, name: str) -> Array:
-    array = arguments.float_array(value, name)
-    arguments.finite(array, name, "scored")
-    return array.astype(np.float64)
+    return arguments.finite_array(value, name, "scored").astype(np.float64)

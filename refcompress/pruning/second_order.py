@@ -113,8 +113,7 @@ def optimal_brain_surgeon(w: npt.ArrayLike, hessian: npt.ArrayLike, k: int) -> O
     >>> done.weights, done.mask, done.increase
     (array([0. , 3.5]), array([False,  True]), 0.75)
     """
-    weights = arguments.float_array(w, "w")
-    arguments.finite(weights, "w", "pruned")
+    weights = arguments.finite_array(w, "w", "pruned")
     if weights.ndim != 1:
         raise ValueError(f"w has shape {weights.shape}: it must have one dimension")
     h = checked_hessian(hessian, len(weights))

@@ -196,8 +196,7 @@ def reconstruct(
 
 
 def _layer(w: npt.ArrayLike) -> Array:
-    array = arguments.float_array(w, "w")
-    arguments.finite(array, "w", "pruned")
+    array = arguments.finite_array(w, "w", "pruned")
     if array.ndim != 2:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     return array

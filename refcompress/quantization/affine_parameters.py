@@ -100,8 +100,7 @@ def _range(x_min: npt.ArrayLike, x_max: npt.ArrayLike) -> tuple[Array, Array]:
     """Return the ends as float64, with zero between them."""
     ends = []
     for value, name in ((x_min, "x_min"), (x_max, "x_max")):
-        array = arguments.float_array(value, name)
-        arguments.finite(array, name, "the end of a range")
+        array = arguments.finite_array(value, name, "the end of a range")
         wide = array.astype(np.float64)
         beyond = np.abs(wide) > np.finfo(np.float32).max
         if beyond.any():

@@ -101,8 +101,7 @@ def gptq_quantize(
     """
     axis = 1 if arguments.any_array(scale, "scale").ndim else None
     by = Convention(bits, signed, narrow_range=narrow_range, axis=axis)
-    array = arguments.float_array(w, "w")
-    arguments.finite(array, "w", "quantized")
+    array = arguments.finite_array(w, "w", "quantized")
     if array.ndim != 2:
         raise ValueError(f"w has shape {array.shape}: it must be (inputs, outputs)")
     h = checked_hessian(hessian, len(array))

@@ -83,8 +83,7 @@ def nf4_quantize(x: npt.ArrayLike, *, block_size: int = BLOCK, axis: int = -1) -
     >>> codes, scales
     (array([ 7,  9,  0, 15], dtype=uint8), array([4.], dtype=float32))
     """
-    array = arguments.float_array(x, "x")
-    arguments.finite(array, "x", "quantized")
+    array = arguments.finite_array(x, "x", "quantized")
     size = arguments.integer(block_size, "block_size", 1)
     blocks, axis = blocks_of(array, "x", axis, size)
     with np.errstate(under="ignore"):

@@ -130,8 +130,7 @@ def smooth(x: npt.ArrayLike, w: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Array,
 
 
 def _matrix(value: npt.ArrayLike, name: str) -> Array:
-    array = arguments.float_array(value, name)
-    arguments.finite(array, name, "smoothed")
+    array = arguments.finite_array(value, name, "smoothed")
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}: it must have two dimensions")
     return array.astype(np.float64)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.mlp.layers import identity, linear, relu
+from refcompress.mlp.layers import identity, relu
 from refcompress.mlp.losses import divisor, squared_error_gradient
-from refcompress.mlp.network import Cache, backward
+from refcompress.mlp.network import backward, forward_with
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.operations.bounded import Answer, bound_of, each, in_dtype
 from refcompress.verify.operations.distillation import DISTILLATION_GRADIENT, DISTILLATION_LOSS
@@ -60,25 +60,16 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _forward(weights: list[Array], biases: list[Array], x: Array, activation: str) -> tuple[Array, Cache]:
-    activate = ACTIVATIONS[activation]
-    inputs, sums = [x], [linear(x, weights[0], biases[0])]
-    for w, b in zip(weights[1:], biases[1:], strict=True):
-        inputs.append(activate(sums[-1]))
-        sums.append(linear(inputs[-1], w, b))
-    return sums[-1], Cache(inputs, sums)
-
-
 def exact_output(args: Arguments, settings: Settings) -> Any:
     """Return the output of a network, rounded once to float64."""
     with _decimals(args) as (weights, biases, x):
-        return _nearest(_forward(weights, biases, x, settings["activation"])[0])
+        return _nearest(forward_with(ACTIVATIONS[settings["activation"]], weights, biases, x)[0])
 
 
 def exact_gradients(args: Arguments, settings: Settings) -> Any:
     """Return the gradients of a network's mean squared error, rounded once to float64."""
     with _decimals(args) as (weights, biases, x, target):
-        output, cache = _forward(weights, biases, x, settings["activation"])
+        output, cache = forward_with(ACTIVATIONS[settings["activation"]], weights, biases, x)
         dz = squared_error_gradient(output - target, divisor(target.shape, settings["reduction"], "target"))
         return _nearest(backward(dz, cache, weights, settings["activation"]))
 
