@@ -142,8 +142,6 @@ def entropy(histogram: Histogram, *, bits: int = 8, signed: bool = True) -> Rang
         divergence = _divergence(counts[:i], int(counts[i:].sum()), levels)
         if divergence <= least:
             best, least = i, divergence
-    if best == last:
-        return np.asarray(histogram.low), np.asarray(histogram.high)
     threshold = float(np.ldexp(best + 0.5, histogram.exponent or 0))
     low, high = (min(max(end, -threshold), threshold) for end in (histogram.low, histogram.high))
     return np.asarray(low), np.asarray(high)
@@ -157,7 +155,7 @@ def _divergence(inside: Array, beyond: int, levels: int) -> float:
     if beyond and not held[-1]:
         return np.inf
     level = np.arange(inside.size) * levels // inside.size
-    share = np.bincount(level, inside, levels) / np.maximum(np.bincount(level, held, levels), 1)
+    share = np.bincount(level, inside) / np.maximum(np.bincount(level, held), 1)
     q = share[level][held]
     p, q = p[held] / p.sum(), q / inside.sum()
     return float((p * np.log(p / q)).sum())
