@@ -13,6 +13,7 @@ from refcompress.layer_hessian import hessian
 from refcompress.mlp.network import hidden_features
 from refcompress.mlp.optimizers import Adam
 from refcompress.mlp.training import classification, train
+from refcompress.quantization import gptq
 from refcompress.quantization.gptq import gptq_quantize, objective_difference
 
 QUARTERS = st.integers(-40, 40).map(lambda n: n / 4)
@@ -86,6 +87,15 @@ def test_the_quotient_is_rounded_to_the_dtype_of_weights_and_scale():
     codes = gptq_quantize(w, [[1.0]], scale, 0)
     assert codes.tolist() == affine_quantize(w, scale, 0).tolist()
     assert codes.tolist() != affine_quantize(w.astype(np.float64), float(scale), 0).tolist()
+
+
+def test_a_corrected_weight_is_rounded_to_the_dtype_before_it_is_divided():
+    s = np.float16(0.78173828125)
+    w = np.float16([[s / 4], [1.955078125]])  # 2.50093 s; with the error of the first, s / 4096, 2.50118 s
+    codes = gptq_quantize(w, [[1.0, 1.0], [1.0, 1024.0]], s, 0, damping=0.0, guarded=False)
+    corrected = 1.955078125 + float(s) / 4096
+    assert codes.ravel().tolist() == [0, affine_quantize(np.float16(corrected), s, 0)] == [0, 2]
+    assert np.rint(np.float16(corrected / float(s))) == 3
 
 
 def test_quotients_past_the_ends_of_the_floats_are_clipped_though_numpy_raises():
@@ -195,6 +205,21 @@ def test_where_both_owe_the_same_the_nearest_codes_stay(layer, bits):
     for column, a, b, c in zip(*(array.tolist() for array in (w.T, greedy, nearest, guarded)), strict=True):
         if oracle.objective(column, a, h.tolist()) == oracle.objective(column, b, h.tolist()):
             assert c == b
+
+
+@pytest.mark.parametrize(("difference", "kept"), [(-1.5, True), (-1.0, False), (0.0, False), (np.nan, False)])
+def test_codes_are_kept_where_they_owe_less_by_more_than_the_bound(monkeypatch, difference, kept):
+    layer = [[-0.25], [-0.125], [-0.75]], [[26, 4, 16], [4, 12, 16], [16, 16, 26]], 1.0, 0
+    monkeypatch.setattr(gptq, "objective_difference", lambda *_: (np.array([difference]), np.array([1.0])))
+    codes = gptq_quantize(*layer, damping=0.0).ravel().tolist()
+    assert codes == ([0, 1, -2] if kept else [0, 0, -1])
+
+
+def test_a_difference_of_infinities_is_no_gain_though_numpy_raises():
+    w = np.array([[1e200], [-1e200]])
+    with np.errstate(all="raise"):
+        difference, bound = objective_difference(w, 0 * w, 2e200 * np.ones((2, 1)), np.eye(2) * 1e200)
+    assert not (difference < -bound).any()
 
 
 def test_objectives_past_the_largest_float_leave_the_nearest_codes_though_numpy_raises():
