@@ -185,14 +185,24 @@ def test_the_difference_of_the_objectives_is_within_half_of_its_bound(w, values,
         assert abs(Fraction(float(bound)) - promised) <= promised / 2**40
 
 
-@pytest.mark.parametrize("scale", [2.0**-537, 2.0**-530])
-def test_the_bound_of_the_difference_counts_products_that_underflow(scale):
-    w, zero = np.full((2, 1), scale), np.zeros((2, 1))
+@pytest.mark.parametrize(("scale", "curvature"), [(2.0**-537, 0.3), (2.0**-530, 0.3), (3.0, 2.0**-1074)])
+def test_the_bound_of_the_difference_counts_products_that_underflow(scale, curvature):
+    w, zero, h = np.full((2, 1), scale), np.zeros((2, 1)), np.eye(2) * curvature
     with np.errstate(all="raise"):
-        difference, bound = objective_difference(w, zero, 3 * w, np.eye(2) * 0.3)
-    exact = oracle.difference_bound(w[:, 0], zero[:, 0], 3 * w[:, 0], (np.eye(2) * 0.3).tolist())
-    assert 2.0**-1072 <= bound[0] <= float(exact) + 2.0**-1073
-    assert abs(difference[0] - float(-3 * Fraction(0.3) * 2 * Fraction(scale) ** 2)) <= bound[0]
+        difference, bound = objective_difference(w, zero, 3 * w, h)
+    promised = oracle.difference_bound(w[:, 0], zero[:, 0], 3 * w[:, 0], h.tolist())
+    assert abs(Fraction(float(bound[0])) - promised) <= Fraction(2) ** -1073
+    exact = -3 * Fraction(curvature) * 2 * Fraction(scale) ** 2
+    assert abs(Fraction(float(difference[0])) - exact) <= Fraction(float(bound[0]))
+
+
+def test_the_bound_of_the_difference_is_gamma_k_of_the_terms():
+    n = 512
+    w = np.full((n, 1), 0.5)
+    _, bound = objective_difference(w, 0 * w, 2 * w, np.eye(n))  # the terms are exact: n of 1 * 1 * (1/2 + 1/2)
+    k_u = Fraction(2 * n + 4, 2**53)
+    promised = 2 * k_u / (1 - k_u) * n
+    assert abs(Fraction(float(bound[0])) / promised - 1) <= Fraction(6, 2**53)  # six roundings to the bound
 
 
 @given(layers(4), st.sampled_from([2, 3]))
