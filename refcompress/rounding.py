@@ -83,6 +83,15 @@ def round_to_odd(array: Array) -> Array:
     return np.where(even & (nearest != array) & ~np.isnan(array), beside, nearest)
 
 
+def keep_from_zero(product: Array, x: Array) -> None:
+    """Write +-2^-1000 over products that are nearer to 0 though x is not 0: a multiplication may have lost them.
+
+    No rounding rule can tell the stand-in from the product: both lie strictly between 0 and one half.
+    """
+    tiny = (np.abs(product) < 2.0**-1000) & (x != 0)
+    product[tiny] = np.copysign(np.float64(2.0**-1000), x[tiny])  # a float32 has no 2^-1000
+
+
 def narrow(value: Array, dtype: np.dtype[Any]) -> Array:
     """Round float64 once to a float dtype, half to even: NumPy's own floats directly, others by way of float32."""
     return np.asarray((value if dtype.name in NATIVE_FLOATS else round_to_odd(value)).astype(dtype, copy=False))

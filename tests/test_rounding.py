@@ -15,6 +15,7 @@ from refcompress.rounding import (
     code_dtype,
     code_range,
     goes_up,
+    keep_from_zero,
     narrow,
     round_shifted,
     round_to_integer,
@@ -211,3 +212,22 @@ def test_a_range_is_full_unless_narrow_is_asked_for():
 def test_a_width_in_one_of_numpys_integers_is_the_same_width(bits):
     assert code_range(bits, signed=True, narrow_range=np.True_) == (-127, 127)
     assert code_range(bits, signed=False) == (0, 255)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_that_was_lost_keeps_its_sign_and_is_no_zero(dtype):
+    x = np.array([1e-30, -1e-30, 0.0, -0.0, 3.0], dtype)
+    product = np.array([0.0, -0.0, 0.0, -0.0, 3 * 2.0**-900])
+    keep_from_zero(product, x)
+    assert product.tolist() == [2.0**-1000, -(2.0**-1000), 0.0, 0.0, 3 * 2.0**-900]
+    assert np.signbit(product).tolist() == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_no_rule_tells_the_stand_in_from_what_is_smaller(word, sign):
+    v = sign * np.ldexp(1.0, np.arange(-1074, -1000))
+    kept = v.copy()
+    keep_from_zero(kept, v)
+    assert (np.abs(kept) == 2.0**-1000).all()
+    assert round_to_integer(kept, word).tolist() == round_to_integer(v, word).tolist()

@@ -19,6 +19,7 @@ from refcompress.rounding import (
     UFUNC,
     code_dtype,
     code_range,
+    keep_from_zero,
     round_shifted,
     round_to_integer,
 )
@@ -174,17 +175,13 @@ def _float_codes(
 
 
 def _exact_product(x: Array, p: int, out: Array) -> Array:
-    """Write x * 2^p to out: exact, but infinite past the largest float, and +-2^-1000 for what is smaller.
-
-    No rounding rule can tell the stand-in from the product: both lie strictly between 0 and one half.
-    """
+    """Write x * 2^p to out: exact, but infinite past the largest float, and kept from 0."""
     if -1022 <= p <= 1023:
         np.multiply(x, math.ldexp(1.0, p), out=out, dtype=out.dtype)  # else float32 times a number is float32
     else:
         np.ldexp(x.astype(np.float64), p, out=out)
     if p < 0 and (x.dtype.itemsize == 8 or p < -800):
-        tiny = (np.abs(out) < 2.0**-1000) & (x != 0)
-        out[tiny] = np.copysign(np.float64(2.0**-1000), x[tiny])  # a float32 has no 2^-1000
+        keep_from_zero(out, x)
     return out
 
 

@@ -18,7 +18,7 @@ from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.quantization.blocks import blocks_of, joined, scales_of
 from refcompress.quantization.small_floats import round_to_format
-from refcompress.rounding import ROUNDING, round_to_integer
+from refcompress.rounding import ROUNDING, keep_from_zero, round_to_integer
 
 MX_BLOCK = 32
 SCALE_EXPONENTS = (-127, 127)  # of E8M0
@@ -124,10 +124,11 @@ def _scale_exponents(largest: Array, emax: int) -> Array:
 
 
 def _times_power(x: Array, exponents: Array) -> Array:
-    """Return x * 2^exponent, exact but where it leaves float64: no rule tells +-2^-1000 from what is smaller."""
+    """Return x * 2^exponent: exact, but infinite past the largest float, and kept from 0."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         v = np.ldexp(x, exponents)
-    return np.where((np.abs(v) < 2.0**-1000) & (x != 0), np.copysign(2.0**-1000, x), v)
+    keep_from_zero(v, x)
+    return v
 
 
 def _round_elements(v: Array, element: str, rounding: str) -> Array:
