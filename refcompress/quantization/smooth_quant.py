@@ -29,7 +29,7 @@ def smoothing_scales(
         How much of the burden the weights take: from 0, where every row of s W has the largest magnitude 1, to 1,
         where every column of X / s has; default 1/2.
     powers_of_two : bool
-        Round s to a power of two, the nearest one in the exponent (of two at one distance the larger); default False.
+        Round s, as float64 has it, to the power of two that is nearest in the exponent; default False.
 
     Returns
     -------
@@ -54,9 +54,8 @@ def smoothing_scales(
     >>> smoothing_scales([16.0, 1.0, 0.0], [[1.0, -0.25], [4.0, 1.0], [2.0, 2.0]])
     array([4. , 0.5, 1. ])
     """
-    largest, weights = arguments.float_array(x_max, "x_max"), _matrix(w, "w")
-    arguments.finite(largest, "x_max", "used")
-    largest = largest.astype(np.float64)
+    largest = arguments.finite_array(x_max, "x_max", "used").astype(np.float64)
+    weights = _matrix(w, "w").astype(np.float64)
     if largest.shape != weights.shape[:1]:
         raise ValueError(f"x_max has shape {largest.shape}: w has {len(weights)} inputs, one value each is needed")
     if (largest < 0).any():
@@ -68,7 +67,7 @@ def smoothing_scales(
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
         s = np.where(idle, 1.0, largest**share / heaviest ** (1 - share))
     if powers_of_two:
-        fraction, exponent = np.frexp(s)  # 1/2 <= fraction < 1
+        fraction, exponent = np.frexp(s)  # 1/2 <= fraction < 1; the float below is past sqrt(1/2), which is none
         s = np.ldexp(1.0, exponent - (fraction < np.sqrt(0.5)))
     wrong = ~np.isfinite(s) | (s == 0)
     if wrong.any():
@@ -115,22 +114,21 @@ def smooth(x: npt.ArrayLike, w: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Array,
            [2.]]))
     """
     inputs, weights = _matrix(x, "x"), _matrix(w, "w")
-    scales = arguments.float_array(s, "s")
     if inputs.shape[1] != len(weights):
         raise ValueError(f"x has shape {inputs.shape}, w has shape {weights.shape}: x has a column for each row of w")
+    scales = arguments.finite_array(s, "s", "divided by")
     if scales.shape != weights.shape[:1]:
         raise ValueError(f"s has shape {scales.shape}: w has {len(weights)} inputs, one scale each is needed")
-    arguments.finite(scales, "s", "divided by")
     wide = scales.astype(np.float64)
     if not (wide > 0).all():
         arguments.refuse_element("s", scales, wide <= 0, "it must be positive")
-    kinds = (arguments.float_array(x, "x").dtype, arguments.float_array(w, "w").dtype)
     with np.errstate(over="ignore", under="ignore"):
-        return (inputs / wide).astype(kinds[0]), (weights * wide[:, None]).astype(kinds[1])
+        divided, multiplied = inputs.astype(np.float64) / wide, weights.astype(np.float64) * wide[:, None]
+        return divided.astype(inputs.dtype), multiplied.astype(weights.dtype)
 
 
 def _matrix(value: npt.ArrayLike, name: str) -> Array:
     array = arguments.finite_array(value, name, "smoothed")
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}: it must have two dimensions")
-    return array.astype(np.float64)
+    return array

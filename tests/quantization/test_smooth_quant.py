@@ -67,6 +67,14 @@ def test_powers_of_two_are_the_nearest_in_the_exponent(layer, alpha):
     assert np.all((s / rounded <= border) & (rounded / s <= border))
 
 
+def test_the_float_next_to_the_border_is_past_it():
+    above = np.sqrt(0.5)  # 0.70710678118654757, the root is 0.7071067811865475244
+    assert smoothing_scales([0.5], [[1.0]]) == above
+    assert smoothing_scales([0.5], [[1.0]], powers_of_two=True) == 1
+    below = np.nextafter(above, 0)
+    assert smoothing_scales([below], [[1.0]], alpha=1, powers_of_two=True) == 0.5
+
+
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=5))
 def test_at_one_half_the_largest_of_inputs_and_weights_become_equal(powers):
     x = np.array([[4.0**a for a, _ in powers]])
@@ -155,13 +163,26 @@ ONES = np.ones((2, 1))
             r"x_max\[2\] is -1.0: a largest magnitude is at le",
         ),
         (lambda: smoothing_scales([1.0], ONES), ValueError, r"x_max has shape \(1,\): w has 2 inputs"),
-        (lambda: smoothing_scales([1.0, 1.0], ONES * np.nan), ValueError, r"w\[0, 0\] is nan: only finite values can"),
+        (
+            lambda: smoothing_scales([1.0, 1.0], ONES * np.nan),
+            ValueError,
+            r"w\[0, 0\] is nan: only finite values can be smoothed",
+        ),
         (lambda: smoothing_scales([1.0], [1.0]), ValueError, r"w has shape \(1,\): it must have two dimensions"),
         (lambda: smoothing_scales([1.0, 1.0], ONES, alpha=2), ValueError, "alpha is 2: it must be from 0 to 1"),
         (lambda: smoothing_scales([1.0, 1.0], ONES, powers_of_two=1), TypeError, "powers_of_two is 1"),
         (lambda: smoothing_scales([1e308], [[5e-324]]), ValueError, r"x_max\[0\] is 1e\+308: with these weights its"),
         (lambda: smoothing_scales(["a"], [[1.0]]), TypeError, "x_max has dtype"),
-        (lambda: smooth([[1.0, np.inf]], ONES, [1.0, 1.0]), ValueError, r"x\[0, 1\] is inf"),
+        (
+            lambda: smooth([[1.0, np.inf]], ONES, [1.0, 1.0]),
+            ValueError,
+            r"x\[0, 1\] is inf: only finite values can be smoothed$",
+        ),
+        (
+            lambda: smooth([[1.0, 1.0]], ONES, [np.nan, 1.0]),
+            ValueError,
+            r"s\[0\] is nan: only finite values can be divi",
+        ),
         (lambda: smooth([[1.0]], ONES, [1.0, 1.0]), ValueError, r"x has shape \(1, 1\), w has shape \(2, 1\): x has a"),
         (lambda: smooth([[1.0, 1.0]], ONES, [1.0]), ValueError, r"s has shape \(1,\): w has 2 inputs"),
         (lambda: smooth([[1.0, 1.0]], ONES, [1.0, 0.0]), ValueError, r"s\[1\] is 0.0: it must be positive"),
