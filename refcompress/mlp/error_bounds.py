@@ -97,7 +97,7 @@ def precision_of(dtype: DTypeLike, *, flush: bool = False) -> Precision:
     >>> precision_of("float16")
     Precision(unit=0.00048828125, tiny=5.960464477539063e-08, largest=65504.0)
     """
-    word = dtype if isinstance(dtype, str) and dtype in FORMATS else np.dtype(dtype).name
+    word = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     bits, low, high = FORMATS[choice(word, "dtype", FORMATS)]
     return Precision(2.0**-bits, 2.0 ** (low if flush else low - bits + 1), (2 - 2.0 ** (1 - bits)) * 2.0**high)
 
@@ -131,8 +131,8 @@ class _Rules:
     def gamma(self, k: ArrayLike, relative: float = 0.0) -> Array:
         """Return gamma_k = k u / (1 - k u), or inf, on top of another relative error."""
         ku = np.asarray(k, np.float64) * self.precision.unit
-        gamma = np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
-        return np.asarray(gamma + relative + gamma * relative)
+        gamma = np.where(ku < 1, ku / (1 - ku), np.inf)
+        return np.asarray(gamma * (1 + relative) + relative)
 
     def step(
         self, value: Array, moved: Array, size: Array, gamma: Array, quanta: ArrayLike, terms: int = 1

@@ -1,6 +1,7 @@
 """The bounds hold for everything honest, tried against exact fractions, and are sharp enough to expose what is not."""
 
 import itertools
+import math
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from math import isqrt
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import mlp_bounds as oracle
 
 from refcompress.mlp.error_bounds import (
     FUNCTION_ULPS,
@@ -720,6 +722,153 @@ def test_a_dropped_element_exceeds_the_bound_of_the_loss_unless_roundings_could_
     assert seen.sum() > d.size / 2
 
 
+# The derivation, in exact arithmetic. Units and quanta are large, so that each of its steps counts.
+
+DERIVED = {
+    "float16": precision_of("float16"),
+    "float32": precision_of("float32"),
+    "float64": precision_of("float64"),
+    "few bits": Precision(2.0**-8, 2.0**-140, 1e30),
+    "large quanta": Precision(2.0**-53, 2.0**-11, 1e30),
+    "few bits and large quanta": Precision(2.0**-9, 2.0**-12, 1e30),
+}
+MSE = [(mse_loss_bound, oracle.mse_loss_bound), (mse_gradient_bound, oracle.mse_gradient_bound)]
+
+
+def parts(precision):
+    return {"unit": precision.unit, "tiny": precision.tiny, "largest": precision.largest}
+
+
+def lists(arrays):
+    return [np.asarray(array, np.float64).tolist() for array in arrays]
+
+
+def assert_derived(found, derived, lost, quanta=0):
+    for bound, right in zip(*(np.ravel(np.array(part, object)) for part in (found, derived)), strict=True):
+        if right == math.inf:
+            assert bound == math.inf
+        else:
+            assert abs(Fraction(bound) - right) <= right * lost + quanta * Fraction(1, 2**1074)
+
+
+def assert_mse_derived(function, twin, student, teacher, reduction, precision):
+    """One step, of which the evaluation loses what its docstring says: return the sizes that must be held."""
+    found = function(student, teacher, reduction=reduction, precision=precision)
+    derived, held = twin(*lists((student, teacher)), reduction, **parts(precision))
+    count = np.size(student) + 64
+    assert_derived(found, derived, count * Fraction(1, 2**53), count)
+    return held
+
+
+def assert_network_derived(inputs, activation, reduction, precision):
+    """Return the sizes that must be held.
+
+    Three layers are at most 3 steps forward each, one of the loss, and 3 back for each. With a smooth activation
+    values are off by c e, and so are sizes |v| + 2 e by c / 2 of themselves.
+    """
+    weights, biases, x, target = inputs
+    given = lists(weights), lists(biases), *lists((x, target))
+    c = Fraction(1, 2**53) / Fraction(precision.unit) if activation in ("tanh", "sigmoid") else 0
+    lost = 19 * ((4 + 64) * Fraction(1, 2**53) + c / 2)
+    found = mlp_forward_bound(weights, biases, x, activation=activation, precision=precision)
+    assert_derived(found, oracle.mlp_forward_bound(*given[:3], activation, **parts(precision))[0], lost)
+    found = mlp_gradients_bound(*inputs, activation=activation, reduction=reduction, precision=precision)
+    *derived, held = oracle.mlp_gradients_bound(*given, activation, reduction, **parts(precision))
+    for part, right in zip(found, derived, strict=True):
+        for array, matrix in zip(part, right, strict=True):
+            assert_derived(array, matrix, lost)
+    return held
+
+
+@pytest.mark.parametrize(("function", "twin"), MSE)
+@pytest.mark.parametrize("precision", DERIVED)
+def test_the_bounds_of_the_loss_are_those_of_the_derivation(precision, function, twin):
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        shape, flavour = generator.integers(1, 4, 2), FLAVOURS[seed % len(FLAVOURS)]
+        s, t = (numbers(generator, shape, DERIVED[precision], flavour) for _ in range(2))
+        if seed % 2:
+            s, t = s * 1.37, t * 0.73  # numbers that the precision does not hold
+        assert_mse_derived(function, twin, s, t, REDUCTIONS[seed % 3], DERIVED[precision])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("precision", DERIVED)
+def test_the_bounds_of_a_network_are_those_of_the_derivation(precision, activation):
+    """Of numbers of few bits, sums of products are exact in float64."""
+    for seed in range(8):
+        generator, coarse = np.random.default_rng(seed), DERIVED[precision].unit >= 2.0**-11
+        sizes, n = generator.integers(1, 4, 2 + seed % 3).tolist(), int(generator.integers(1, 4))
+        pick = DERIVED[precision] if coarse else Precision(2.0**-8, 2.0**-20, 1e30)
+        weights, biases, x, target = make_network(generator, sizes, n, pick)
+        if seed % 4 == 0 and coarse:
+            x, target, weights = x * 1.37, target * 0.73, [w * 0.73 for w in weights]
+        assert_network_derived((weights, biases, x, target), activation, REDUCTIONS[seed % 3], DERIVED[precision])
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("function", "twin"), MSE)
+def test_what_is_promised_of_a_loss_ends_where_its_sizes_reach_the_largest_number(function, twin, reduction):
+    s, t, precision = np.array([[3.0, 5.0], [-2.0, 7.0]]), np.zeros((2, 2)), DERIVED["few bits"]
+    for held in {h for h in assert_mse_derived(function, twin, s, t, reduction, precision) if h > 1.1}:
+        for k in (1 - 2.0**-20, 1 + 2.0**-20):
+            narrow = Precision(precision.unit, precision.tiny, float(held) * k)
+            assert_mse_derived(function, twin, s, t, reduction, narrow)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_is_promised_of_a_network_ends_where_its_sizes_reach_the_largest_number(activation):
+    inputs = [np.full((1, 1), 3.0), np.full((1, 1), 5.0)], [np.zeros(1), np.ones(1)], np.ones((3, 1)), -np.ones((3, 1))
+    precision = DERIVED["few bits"]
+    for held in {h for h in assert_network_derived(inputs, activation, "mean", precision) if h > 1.1}:
+        for k in (1 - 2.0**-20, 1 + 2.0**-20):
+            narrow = Precision(precision.unit, precision.tiny, float(held) * k)
+            assert_network_derived(inputs, activation, "mean", narrow)
+
+
+def test_the_evaluation_of_a_bound_is_covered_by_64_units_and_one_for_each_term():
+    """Here gamma is 1, and only the last product of the evaluation is rounded."""
+    quarter, eighth, sixteenth = (Precision(u, 2.0**-12, 1e30) for u in (1 / 4, 1 / 8, 1 / 16))
+    bound = mse_gradient_bound([[1.0]], [[0.0]], reduction="sum", precision=quarter)
+    derived, _ = oracle.mse_gradient_bound([[1.0]], [[0.0]], "sum", **parts(quarter))
+    assert bound.tolist() == [[float(derived[0][0])]]
+    loss = mse_loss_bound([[1.0, 1.0, 0.0]], [[0.0] * 3], reduction="sum", precision=sixteenth)
+    derived, _ = oracle.mse_loss_bound([[1.0, 1.0, 0.0]], [[0.0] * 3], "sum", **parts(sixteenth))
+    assert loss == float(derived[0][0])
+    inputs = [[[1.0]] * 3], [[0.0]], [[1.0] * 3]
+    output = mlp_forward_bound(*inputs, activation="relu", precision=eighth)
+    derived, _ = oracle.mlp_forward_bound(*inputs, "relu", **parts(eighth))
+    assert output.tolist() == [[float(derived[0][0])]]
+
+
+def test_quanta_of_the_evaluation_are_covered():
+    precision = precision_of("float64")
+    bound = mse_gradient_bound([[2.0**-1060]], [[0.0]], reduction="sum", precision=precision)
+    derived, _ = oracle.mse_gradient_bound([[2.0**-1060]], [[0.0]], "sum", **parts(precision))
+    assert Fraction(bound.item()) * 2**1074 == round(derived[0][0] * 2**1074)  # 6 quanta of the arithmetic, and 65
+
+
+def test_a_size_of_exactly_the_largest_number_promises_nothing():
+    precision = Precision(1 / 4, 2.0**-12, 1e30)
+    held = float(max(oracle.mse_gradient_bound([[1.0]], [[0.0]], "sum", **parts(precision))[1]))
+    at, past = (
+        mse_gradient_bound([1.0], [0.0], reduction="sum", precision=Precision(1 / 4, 2.0**-12, largest))
+        for largest in (held, math.nextafter(held, math.inf))
+    )
+    assert at == np.inf
+    assert past < np.inf
+
+
+def test_a_divisor_of_exactly_the_largest_number_promises_nothing():
+    s, t = [0.01, 0.01, 0.01], [0.0] * 3
+    at, past = (
+        mse_gradient_bound(s, t, reduction="mean", precision=Precision(2.0**-24, 2.0**-149, largest))
+        for largest in (3.0, 3.1)
+    )
+    assert np.isinf(at).all()
+    assert np.isfinite(past).all()
+
+
 # What is not promised, and what is refused.
 
 
@@ -793,6 +942,42 @@ def test_empty_and_0d_arrays_work():
     assert not db[0].any()
 
 
+BELOW, ABOVE = (lambda v: math.nextafter(v, 0.0)), (lambda v: math.nextafter(v, math.inf))
+
+
+@pytest.mark.parametrize(
+    ("unit", "tiny", "largest"),
+    [
+        (2.0**-53, 2.0**-1074, BELOW(math.inf)),
+        (BELOW(1.0), 2.0**-1021, 2.0),
+        (2.0**-8, 2.0**-1029, 2.0),
+        (2.0**-8, BELOW(2.0**-10), ABOVE(1.0)),
+    ],
+)
+def test_a_precision_may_be_at_either_end_of_its_ranges(unit, tiny, largest):
+    precision = Precision(unit, tiny, largest)
+    assert (precision.unit, precision.tiny, precision.largest) == (unit, tiny, largest)
+
+
+@pytest.mark.parametrize(
+    ("unit", "tiny", "largest"),
+    [
+        (BELOW(2.0**-53), 2.0**-100, 2.0),
+        (1.0, 2.0**-100, 2.0),
+        (math.nan, 2.0**-100, 2.0),
+        (2.0**-8, BELOW(2.0**-1029), 2.0),
+        (2.0**-8, 2.0**-10, 2.0),
+        (2.0**-8, math.nan, 2.0),
+        (2.0**-8, 2.0**-100, 1.0),
+        (2.0**-8, 2.0**-100, math.inf),
+        (2.0**-8, 2.0**-100, math.nan),
+    ],
+)
+def test_a_precision_past_the_ends_of_its_ranges_is_refused(unit, tiny, largest):
+    with pytest.raises(ValueError, match=r"^(unit .* with tiny .*: they must be|largest is .*: it must be above 1)"):
+        Precision(unit, tiny, largest)
+
+
 W, B, X = [[[1.0]]], [[0.0]], [[2.0]]
 
 
@@ -800,7 +985,9 @@ W, B, X = [[[1.0]]], [[0.0]], [[2.0]]
     ("call", "error", "message"),
     [
         (lambda: precision_of("int8"), ValueError, "dtype is 'int8': it must be one of float16, bfloat16"),
-        (lambda: Precision(2.0**-60, 1e-40, 1e30), ValueError, "unit 8.67.* with tiny 1e-40"),
+        (lambda: precision_of("f4"), ValueError, "dtype is 'f4'"),
+        (lambda: precision_of(np.int8), ValueError, "dtype is 'int8'"),
+        (lambda: Precision(2.0**-60, 1e-40, 1e30), ValueError, "unit 8.67.* with tiny 1e-40: .* to 1 and to 2"),
         (lambda: Precision(2.0**-8, 1.0, 1e30), ValueError, "with tiny 1.0"),
         (lambda: Precision(2.0**-8, 1e-40, np.inf), ValueError, "largest is inf"),
         (
