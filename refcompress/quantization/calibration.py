@@ -179,8 +179,8 @@ def minimal_squared_error(
     The grid starts at a = min(x, 0) and b = max(x, 0), and is searched three times, each time from the best so far:
     (a t / n, b t / n), then (a, b t / n), then (a t / n, b), for t = 1, ..., n and n = ``steps``; symmetric codes, of
     which the larger end decides, have the first search alone. The range of all values is on the grid, and another one
-    is taken only where its sum is smaller by more than what rounding can have done to both: the sum is never more than
-    that of min-max.
+    is taken only where its sum is smaller by more than 4 (size + 3) 2^-53 of it, which is more than rounding can have
+    done to both: the sum is never more than that of min-max.
 
     Parameters
     ----------
@@ -226,8 +226,7 @@ def minimal_squared_error(
 
     a, b = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     least = owed(a, b)
-    # a difference, its square and size - 1 sums: each computed sum of squares is off by (size + 3) 2^-53 of itself at
-    # most, to first order; four times that is more than both together
+    # a difference, its square and size - 1 sums: each sum is off by (size + 3) 2^-53 of itself at most, to first order
     smaller = 1 - 4 * (values.size + 3) * 2.0**-53
     for moves_a, moves_b in ((True, True),) if symmetric else ((True, True), (False, True), (True, False)):
         from_a, from_b = a, b
@@ -275,5 +274,6 @@ def _checked_state(state: Any) -> Range:
 
 
 def _same_channels(own: Range, seen: Range, name: str) -> None:
-    if np.shape(own[0]) != np.shape(seen[0]):
-        raise ValueError(f"{name} has ends of shape {np.shape(own[0])}: those before have {np.shape(seen[0])}")
+    (low, _), (before, _) = own, seen
+    if np.shape(low) != np.shape(before):
+        raise ValueError(f"{name} has ends of shape {np.shape(low)}: those before have {np.shape(before)}")
