@@ -130,8 +130,8 @@ class _Rules:
 
     def gamma(self, k: ArrayLike, relative: float = 0.0) -> Array:
         """Return gamma_k = k u / (1 - k u), or inf, on top of another relative error."""
-        ku = np.asarray(k, np.float64) * self.precision.unit
-        gamma = np.where(ku < 1, ku / (1 - ku), np.inf)
+        ku = np.multiply(k, self.precision.unit)
+        gamma = ku / np.maximum(1 - ku, 0.0)
         return np.asarray(gamma * (1 + relative) + relative)
 
     def step(
@@ -144,7 +144,7 @@ class _Rules:
         and fewer than 64 other operations (a function counting as 16); each loses at most 2^-53 of its result, so that
         all lose less than (terms + 64) 2^-52, and (terms + 64) 2^-1074 where they underflow.
         """
-        lost = np.where(np.greater(quanta, 0), np.add(quanta, self.steps), 0.0) * self.growth * self.precision.tiny
+        lost = np.where(quanta, np.add(quanta, self.steps), 0.0) * self.growth * self.precision.tiny
         error = moved + gamma * size + lost * (1 + gamma) * (1 + self.relative)
         upward = 1 + (terms + 64) * 2 * FLOAT64_UNIT
         error = error * upward + np.where(error > 0, (terms + 64) * 2.0**-1074, 0.0)
@@ -152,8 +152,8 @@ class _Rules:
         return _Bounded(np.where(safe, value, 0.0), np.where(safe, error, np.inf))
 
     def reach(self, z: _Bounded) -> Array:
-        """How far a computed z of the forward pass may be from the value: e + c e."""
-        return np.asarray(z.error * (1 + FLOAT64_UNIT / self.precision.unit) * (1 + 2.0**-50))
+        """How far a computed z of the forward pass may be from the value: e + c e, where e covers its roundings too."""
+        return np.asarray(z.error * (1 + FLOAT64_UNIT / self.precision.unit))
 
 
 def _scaled(rules: _Rules, n: int) -> _Rules:
@@ -207,7 +207,7 @@ class _Smooth:
     moved: Callable[[Array, Array], Array]  # |y|, e -> what an error e of y does to that slope, at most
 
     def steepest(self, z: _Bounded, rules: _Rules) -> Array:
-        """Return the slope at the smallest |z| within reach, where it is largest."""
+        """Return the slope at the smallest |z| within reach, where it is largest; below 2^-1022, exp has fewer bits."""
         nearest = np.maximum(np.abs(z.value) * (1 - 2.0**-50) - rules.reach(z), 0.0)
         decay = np.maximum(exp(-self.rate * nearest), 2.0**-1022)
         return np.asarray(self.factor * decay / (1 + decay) ** 2)

@@ -735,6 +735,9 @@ DERIVED = {
 MSE = [(mse_loss_bound, oracle.mse_loss_bound), (mse_gradient_bound, oracle.mse_gradient_bound)]
 
 
+BELOW, ABOVE = (lambda v: math.nextafter(v, 0.0)), (lambda v: math.nextafter(v, math.inf))
+
+
 def parts(precision):
     return {"unit": precision.unit, "tiny": precision.tiny, "largest": precision.largest}
 
@@ -869,6 +872,46 @@ def test_a_divisor_of_exactly_the_largest_number_promises_nothing():
     assert np.isfinite(past).all()
 
 
+def test_a_relu_is_uncertain_as_far_as_its_pre_activation_may_reach_and_no_further():
+    """In float64 c is 1. The bias alone is z, and e is what the bound of a layer without an activation says."""
+    precision, x, w = Precision(2.0**-53, 2.0**-12, 1e30), [[0.0]], [[[1.0]], [[1.0]]]
+    settings = {"activation": "relu", "precision": precision}
+    reach = z = 1.0
+    for _ in range(4):  # z moves its own e by some units of itself alone
+        z, reach = reach, 2 * mlp_forward_bound(w[:1], [[reach]], x, **settings).item()
+    assert reach == z
+    assert mlp_forward_bound(w, [[-z], [0.0]], x, **settings) == 0
+    assert mlp_forward_bound(w, [[BELOW(-z)], [0.0]], x, **settings) > 0
+    for bias, uncertain in ((BELOW(z), True), (z, True), (ABOVE(z), False), (-ABOVE(z), False), (BELOW(-z), True)):
+        _, db = mlp_gradients_bound(w, [[bias], [0.0]], x, [[-9.0]], reduction="sum", **settings)
+        assert (db[0] > 1) == uncertain
+
+
+def test_an_input_as_large_as_eta_over_u_loses_no_quantum():
+    precision = Precision(3 * 2.0**-10, 3 * 2.0**-20, 1e30)
+    at, below = (
+        mse_gradient_bound([s], [0.0], reduction="sum", precision=precision) for s in (2.0**-10, BELOW(2.0**-10))
+    )
+    assert at + 2 * precision.tiny < below
+
+
+def test_the_slope_within_reach_is_rounded_upward_by_units_of_z():
+    """Of z = 14 with e near 1, so that 8 units of z in the exponent, 2 (z - e), are 224 in the slope."""
+    inputs = [[[60.0]], [[2.0**40]], [[1.0]]], [[0.0], [14 - 2.0**40], [0.0]], [[1.0]]
+    precision = Precision(2.0**-45, 2.0**-149, 1e30)
+    bound = mlp_forward_bound(*inputs, activation="tanh", precision=precision)
+    derived, _ = oracle.mlp_forward_bound(*inputs, "tanh", **parts(precision))
+    assert_derived(bound, derived, Fraction(64, 2**53))
+
+
+def test_a_slope_below_the_normal_floats_counts_as_the_smallest_of_them():
+    inputs = [[[2.0**1000]], [[1.0]]], [[0.0], [0.0]], [[2.0**22]]
+    precision = precision_of("float64")
+    bound = mlp_forward_bound(*inputs, activation="tanh", precision=precision)
+    derived, _ = oracle.mlp_forward_bound(*inputs, "tanh", **parts(precision))
+    assert_derived(bound, derived, Fraction(64, 2**53))
+
+
 # What is not promised, and what is refused.
 
 
@@ -940,9 +983,6 @@ def test_empty_and_0d_arrays_work():
     assert dw[0].shape == (2, 3)
     assert not dw[0].any()
     assert not db[0].any()
-
-
-BELOW, ABOVE = (lambda v: math.nextafter(v, 0.0)), (lambda v: math.nextafter(v, math.inf))
 
 
 @pytest.mark.parametrize(

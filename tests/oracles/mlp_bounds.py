@@ -72,7 +72,7 @@ class Rules:
 
     def reach(self, e):
         """Return how far a computed value may be from the one of float64."""
-        return e * (1 + Decimal(2) ** -53 / self.u) * (1 + Decimal(2) ** -50)
+        return e * (1 + Decimal(2) ** -53 / self.u)
 
 
 def most(q):
@@ -119,11 +119,12 @@ def smooth_backward(kind, g, z, h, rules):
 
 
 def value(kind, z):
+    z = max(min(z, Decimal(1000)), Decimal(-1000))  # beyond, the digits are those of the limit
     return decimal(tanh(Fraction(z))) if kind == "tanh" else (1 + decimal(tanh(Fraction(z / 2)))) / 2
 
 
 def steepest(kind, z, rules):
-    """Return the slope at the number within reach that is nearest to 0."""
+    """Return the slope at the number within reach that is nearest to 0, and what its evaluation may lose."""
     nearest = max(abs(z[0]) * (1 - Decimal(2) ** -50) - rules.reach(z[1]), Decimal(0))
     rate, factor = (2, 4) if kind == "tanh" else (1, 1)
     decay = max((-rate * nearest).exp(), Decimal(2) ** -1022)
