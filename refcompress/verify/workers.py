@@ -25,7 +25,7 @@ from refcompress.verify.blocks import CALL, Found, NoAnswer, Splits, Sweep, eval
 from refcompress.verify.candidates import Candidate
 from refcompress.verify.child import Child, Lost
 
-MOST_LOSSES = 24  # processes that may be lost over one block, to narrow down which inputs cost them
+MOST_CUTS = 24  # of the halves of a lost block, to narrow down which inputs do it: 1 + 2 + 2 * 24 processes at most
 MOST_LOST_BLOCKS = 3  # blocks that may cost processes before a sweep is given up
 SHORT = 1.0  # seconds that are allowed for a part of a block that was lost, beside what it should take
 SLOWER = 20  # times as long as on average a block may take, beside the seconds that are allowed for a call
@@ -203,22 +203,21 @@ def _serve(candidate: Candidate, sweep: Sweep, link: Any, theirs: Any) -> None:
 def swept(worker: Worker, sweep: Sweep, block: int, limit: Limit) -> Found:
     """Return what came of a block; where it costs a process, of its parts."""
     first, last = sweep.places(block)
-    try:
+    with contextlib.suppress(Lost):
         return worker.ask(first, last, limit.whole(last - first + 1))
-    except Lost as lost:
-        if first == last:
-            return Found(silent=((first, last, str(lost)),), lost=True)
+    reasons = set()
 
     def attempt(start: int, end: int) -> Found:
         try:
             return worker.ask(start, end, limit.part(end - start + 1))
         except Lost as lost:
+            reasons.add(str(lost))
             raise NoAnswer(str(lost)) from None
 
-    splits, middle = Splits(MOST_LOSSES), (first + last) // 2
+    splits, middle = Splits(MOST_CUTS), (first + last) // 2
     halves = ((first, middle), (middle + 1, last))
     found = joined((piece for half in halves for piece in split(attempt, *half, splits)), sweep)
-    return dataclasses.replace(found, lost=bool(found.silent))
+    return dataclasses.replace(found, lost=any(why in reasons for _, _, why in found.silent))
 
 
 Results = Iterator[tuple[int, Found]]
@@ -285,10 +284,11 @@ def runs_in_threads(candidate: Candidate, sweep: Sweep, place: int) -> bool:
     """
     if sys.platform != "linux":
         return True
-    last = min(place + CALL, sweep.patterns.count // 2 if place < sweep.patterns.count // 2 else sweep.patterns.count)
+    half = sweep.patterns.count // 2
+    end = min(place + CALL, half if place < half else 2 * half)
 
     def once() -> None:
-        evaluate(candidate, sweep, place, last - 1)
+        evaluate(candidate, sweep, place, end - 1)
 
     once()
     alone = min(_seconds([once]) for _ in range(3))

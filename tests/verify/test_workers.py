@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -267,14 +268,28 @@ def test_a_lost_block_is_cut_in_two_until_the_input_that_does_it_is_left():
     assert worker.asked[23:] == [(first + size, first + 2 * size - 1, limit.part(size)) for size in reversed(sizes[1:])]
 
 
-def test_a_block_that_is_lost_as_a_whole_alone_is_not_a_lost_one():
+def test_a_lost_block_costs_51_processes_at_most():
+    class Losing(Toy):
+        def ask(self, first, last, seconds):
+            self.place = first
+            return super().ask(first, last, seconds)
+
+    worker = Losing()
+    first, last = WHOLE.places(766)
+    assert swept(worker, WHOLE, 766, LIMIT) == Found(silent=((first, last, "is gone"),), lost=True)
+    assert len(worker.asked) == 51
+
+
+@pytest.mark.parametrize("silent", [(), ((7, 7, "raises ValueError"),)])
+def test_a_block_that_is_lost_as_a_whole_alone_is_not_a_lost_one(silent):
     class Once(Toy):
         def ask(self, first, last, seconds):
             self.place = None if self.asked else first
-            return super().ask(first, last, seconds)
+            found = super().ask(first, last, seconds)
+            return replace(found, silent=silent if first == 0 else ())
 
-    found = swept(Once(), WHOLE, 766, LIMIT)
-    assert (found.accepted, found.silent, found.lost) == (2**22, (), False)
+    found = swept(Once(), HALVES, 0, LIMIT)
+    assert (found.accepted, found.silent, found.lost) == (2**16, silent, False)
 
 
 def test_a_worker_that_finds_nothing_more_to_do_ends_and_leaves_the_others_to_theirs():
@@ -315,7 +330,7 @@ def test_a_worker_is_killed_until_its_thread_ends():
 
 def test_a_sweep_is_given_up_at_the_third_block_that_costs_a_process(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
-    monkeypatch.setattr(workers, "MOST_LOSSES", 0)
+    monkeypatch.setattr(workers, "MOST_CUTS", 0)
     monkeypatch.setattr(workers, "runs_in_threads", lambda *_: False)
     here = os.getpid()
 
@@ -326,16 +341,6 @@ def test_a_sweep_is_given_up_at_the_third_block_that_costs_a_process(monkeypatch
 
     report = prove(dies_elsewhere, "quantize", "float16", p=4, bits=8, jobs=2)
     assert report.proof.given_up.startswith("3 blocks of inputs cost a process or more each")
-
-
-def test_a_lost_block_of_one_input_is_not_cut():
-    class Losing:
-        def ask(self, first, last, seconds):
-            raise Lost("is gone")
-
-    sweep = Sweep("quantize", SETTINGS, (4,), "float16")
-    object.__setattr__(sweep, "places", lambda block: (7, 7))
-    assert swept(Losing(), sweep, 0, LIMIT) == Found(silent=((7, 7, "is gone"),), lost=True)
 
 
 def test_threads_are_for_what_releases_the_lock(monkeypatch):
@@ -360,9 +365,9 @@ def test_where_there_are_no_forks_it_is_threads_in_any_case(monkeypatch):
 )
 def test_what_is_measured_is_a_call_of_one_sign(monkeypatch, sweep, place, last):
     spans = []
-    monkeypatch.setattr(workers, "evaluate", lambda candidate, sweep, *span: spans.append(span))
+    monkeypatch.setattr(workers, "evaluate", lambda _, sweep, first, last: spans.append(range(first, last + 1)))
     runs_in_threads(candidate(right), sweep, place)
-    assert set(spans) == {(place, last)}
+    assert set(spans) == {range(place, last + 1)}
 
 
 def test_what_is_measured_is_the_time_of_all_threads():
