@@ -28,6 +28,7 @@ from refcompress.rounding import code_range
 
 INTEGER_ACTIVATIONS = ("relu", "identity")
 FACTOR_DTYPES = ("float64", "float32")
+MOST_BITS = 16  # of a code
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class IntegerLayer:
     rounding: str = "half_up"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, 16))
+        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, MOST_BITS))
         low, high = code_range(self.bits, signed=arguments.boolean(self.signed, "signed"))
         w_low, w_high = code_range(self.bits, signed=True)
         weights = arguments.integer_array(self.weights, "weights")
@@ -232,7 +233,8 @@ def quantize_network(
     Raises
     ------
     ValueError
-        For another activation, a sum that could pass int32, or a factor that no shift reaches.
+        For another activation, a bias that is past int32 in units of the accumulator, a sum that could be, or a factor
+        that no shift reaches.
 
     References
     ----------
@@ -248,6 +250,7 @@ def quantize_network(
     arguments.instance(model, "model", MLP)
     arguments.choice(model.activation, "activation", INTEGER_ACTIVATIONS)
     arguments.choice(factor_dtype, "factor_dtype", FACTOR_DTYPES)
+    bits = arguments.integer(bits, "bits", 2, MOST_BITS)
     calibration = arguments.finite_array(x, "x", "computed with").astype(np.float64)
     last = mlp_forward(model.weights, model.biases, calibration, activation=model.activation)
     formats = [
@@ -257,8 +260,7 @@ def quantize_network(
     for number, ((s_x, z_x), (s_y, z_y)) in enumerate(pairwise(formats)):
         w = np.asarray(model.weights[number], np.float64)
         s_w = _symmetric_scale(w, bits)
-        # both scales are float32, so that their product is exact in float64
-        bias = affine_quantize(np.asarray(model.biases[number], np.float64), float(s_x) * float(s_w), 0, bits=32)
+        bias = _bias_codes(model.biases[number], s_x, s_w, f"biases[{number}]")
         with _of_the_model():
             multiplier, shift = quantize_multiplier(_factor(s_x, s_w, s_y, factor_dtype))
         layers.append(
@@ -297,6 +299,16 @@ def _of_the_model() -> Iterator[None]:
 def _symmetric_scale(w: Array, bits: int) -> np.float32:
     scale, _ = affine_parameters(w.min(initial=0.0), w.max(initial=0.0), bits=bits, symmetric=True, narrow_range=True)
     return np.float32(scale)
+
+
+def _bias_codes(bias: Array, s_x: np.float32, s_w: np.float32, name: str) -> Array:
+    """Return round(b / (s_x s_w)), or refuse what int32 does not hold: clipped it would be another bias."""
+    wide, step = bias.astype(np.float64), float(s_x) * float(s_w)  # the product of two float32 is exact
+    with np.errstate(over="ignore"):
+        outside = np.abs(np.rint(wide / step)) > INT32_MAX
+    if outside.any():
+        arguments.refuse_element(name, bias, outside, f"in units of s_x s_w = {step} it is past int32")
+    return affine_quantize(wide, step, 0, bits=32)
 
 
 def _factor(s_x: np.float32, s_w: np.float32, s_y: np.float32, dtype: str) -> float:

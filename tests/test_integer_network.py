@@ -168,6 +168,18 @@ def test_a_float32_factor_is_kept_exactly():
     assert all(layer.multiplier % 2**7 == 0 for layer in network.layers)
 
 
+@pytest.mark.parametrize(("sign", "fits"), [(1, True), (-1, True), (1, False), (-1, False)])
+def test_a_bias_that_int32_does_not_hold_is_refused_where_no_weight_adds_to_it(sign, fits):
+    # x reaches 255 and the weights 127: both steps are 1, so that a bias is its own code
+    bias = sign * (INT32_MAX + (0 if fits else 1))
+    model, x = MLP((np.array([[127.0, 0.0]]),), (np.array([0.0, bias]),)), [[255.0]]
+    if fits:
+        assert quantize_network(model, x).layers[0].bias.tolist() == [0, bias]
+        return
+    with pytest.raises(ValueError, match=rf"biases\[0\]\[1\] is {bias}.0: in units of s_x s_w = 1.0 it is past int32"):
+        quantize_network(model, x)
+
+
 @pytest.mark.parametrize("rounding", ["half_up", "double", "gemmlowp", "float"])
 def test_the_digits_lose_at_most_a_point_on_integers(rounding):
     training, test = split(load_digits(), seed=0)
@@ -230,6 +242,14 @@ def layer(**changed):
             lambda: quantize_network(initialize((2, 2), seed=0), np.eye(2), factor_dtype="float16"),
             ValueError,
             "factor_dtype is 'float16': it must be one of float64, float32",
+        ),
+        *(
+            (
+                lambda bits=bits: quantize_network(initialize((2, 2), seed=0), np.eye(2), bits=bits),
+                ValueError,
+                f"^bits is {bits}: it must be from 2 to 16",
+            )
+            for bits in (1, 17)
         ),
     ],
 )
