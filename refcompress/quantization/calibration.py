@@ -239,8 +239,7 @@ def minimal_squared_error(
 
 def observed(value: npt.ArrayLike, name: str) -> Array:
     """Return observed values as float64: finite, and as far as the ends of a range may reach."""
-    array = arguments.float_array(value, name)
-    arguments.finite(array, name, "calibrated with")
+    array = arguments.finite_array(value, name, "calibrated with")
     wide = array.astype(np.float64)
     beyond = np.abs(wide) > np.finfo(np.float32).max
     if beyond.any():
