@@ -412,9 +412,9 @@ def mlp_gradients_bound(
         ws, hs, zs = _forward(weights, biases, x, activation, _Rules(precision))
         d, rules = _difference(zs[-1], target, ("the output", "target"), reduction, _Rules(precision))
         g, ones = _loss_gradient(d, rules), _Bounded(np.ones((1, len(d.value))), np.zeros((1, len(d.value))))
-        dw, db = [_matmul(hs[-1].transposed(), g, rules).error], [_matmul(ones, g, rules).error[0]]
+        dw, db = [_matmul(hs[-1].transposed(), g, rules).error], [_matmul(ones, g, rules).error.ravel()]
         for i in reversed(range(1, len(ws))):
             g = _ACTIVATIONS[activation][1](_matmul(g, ws[i].transposed(), rules), zs[i - 1], hs[i], rules)
             dw.insert(0, _matmul(hs[i - 1].transposed(), g, rules).error)
-            db.insert(0, _matmul(ones, g, rules).error[0])
+            db.insert(0, _matmul(ones, g, rules).error.ravel())
         return dw, db

@@ -1038,6 +1038,23 @@ W, B, X = [[[1.0]]], [[0.0]], [[2.0]]
         (lambda: mse_loss_bound([1.0], [1.0], reduction="half", precision=SINGLE), ValueError, "reduction is 'half'"),
         (lambda: mse_loss_bound(1.0, 1.0, reduction="batch_mean", precision=SINGLE), ValueError, "student is 0-d"),
         (lambda: mse_loss_bound(["a"], [1.0], reduction="sum", precision=SINGLE), TypeError, "student has dtype"),
+        (lambda: mse_loss_bound([1.0], ["a"], reduction="sum", precision=SINGLE), TypeError, "teacher has dtype"),
+        (
+            lambda: mlp_gradients_bound(W, B, X, [["a"]], activation="relu", precision=SINGLE),
+            TypeError,
+            "target has dtype",
+        ),
+        (lambda: mlp_forward_bound(W, B, [["a"]], activation="relu", precision=SINGLE), TypeError, "^x has dtype"),
+        (
+            lambda: mlp_forward_bound([[["a"]]], B, X, activation="relu", precision=SINGLE),
+            TypeError,
+            r"weights\[0\] has dtype",
+        ),
+        (
+            lambda: mlp_forward_bound(W, [["a"]], X, activation="relu", precision=SINGLE),
+            TypeError,
+            r"biases\[0\] has dtype",
+        ),
         (lambda: mlp_forward_bound(W, B, X, activation="gelu", precision=SINGLE), ValueError, "activation is 'gelu'"),
         (
             lambda: mlp_forward_bound([], [], X, activation="relu", precision=SINGLE),
