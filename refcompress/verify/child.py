@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from refcompress.verify.candidates import PRINTED, Answer, Candidate, CandidateError, load, raised, steady
 from refcompress.verify.operation import Arguments
@@ -25,14 +25,16 @@ from refcompress.verify.processes import GIVEN_UP, MOST_DEATHS, ending, kill, st
 
 STARTING = 60.0  # seconds for a child to start and import a framework
 LENGTH = 8  # bytes before a message that say how long it is
-PIECE = 65536
+PIECE = 1 << 20  # bytes that are read at once: no fewer than a pipe holds
 
 START = "import sys; sys.path[:] = sys.argv[2:]; from refcompress.verify.child import serve; serve(int(sys.argv[1]))"
 
 
 @contextlib.contextmanager
-def in_child(spec: str, names: Sequence[str], arrays: str = "numpy", timeout: float = 10.0) -> Iterator[Candidate]:
+def in_child(spec: str, names: Sequence[str], arrays: str, timeout: float) -> Iterator[Candidate]:
     """Run a named candidate in a child process, which is started again when a call ends it, and ended at the end.
+
+    ``timeout`` is in seconds, for any call.
 
     Raises
     ------
@@ -59,8 +61,8 @@ class Child:
         self.timeout = timeout
         self.deaths = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self.link: socket.socket | None = None
-        self.printed = {"output": b"", "error": b""}
+        self.link: socket.socket  # there with the process
+        self.printed: dict[str, bytes]  # in answer to the last question
 
     def start(self) -> str:
         """Start the process and import the candidate; return the lines of a snippet that do the same."""
@@ -85,8 +87,7 @@ class Child:
         if self.process is None:
             return
         stop(self.process)
-        if self.link is not None:
-            self.link.close()
+        self.link.close()
         self.process = None
 
     def call(self, args: Arguments, layout: str) -> Answer:
@@ -140,17 +141,15 @@ class Child:
     def _prints(self, answer: Answer) -> Iterator[str]:
         """Yield a remark for what was written past Python's own standard output."""
         if self.printed["output"] and not any(r.startswith("prints to standard output") for r in answer.remarks):
-            yield f"prints to standard output: {steady(self.printed['output'].decode('utf-8', 'ignore'))!r}"
+            yield f"prints to standard output: {steady(self.printed['output'].decode(errors='ignore'))!r}"
         if self.printed["error"]:  # not quoted: logs bear the time
             yield "prints to standard error"
 
     def _ask(self, message: Any, seconds: float) -> Any:
         """Send a message and wait for the answer; EOFError when the process ends, TimeoutError when time is up."""
         assert self.process is not None
-        assert self.link is not None
         self.printed = {"output": b"", "error": b""}
-        body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        todo = memoryview(len(body).to_bytes(LENGTH, "big") + body)
+        todo = memoryview(_packed(message))
         reply = bytearray()
         self.link.setblocking(False)
         deadline = time.monotonic() + seconds
@@ -160,14 +159,13 @@ class Child:
                 assert stream is not None
                 os.set_blocking(stream.fileno(), False)
                 ready.register(stream, selectors.EVENT_READ, name)
-            while len(reply) < LENGTH or len(reply) < LENGTH + int.from_bytes(reply[:LENGTH], "big"):
+            while len(reply) < LENGTH + int.from_bytes(reply[:LENGTH]):
                 left = deadline - time.monotonic()
-                events = ready.select(min(0.5, left)) if left > 0 else []
-                if not events:
-                    if self.process.poll() is not None:
-                        raise EOFError
-                    if left <= 0:
-                        raise TimeoutError
+                if left <= 0:
+                    raise TimeoutError
+                events = ready.select(min(0.5, left))
+                if not events and self.process.poll() is not None:
+                    raise EOFError
                 for key, mask in events:
                     if key.data is not None:
                         self._drop(key.fd, key.data, ready)
@@ -177,13 +175,12 @@ class Child:
                         todo = todo[self._sent(todo) :]
                         if not todo:
                             ready.modify(self.link, selectors.EVENT_READ)
+            ready.unregister(self.link)
             for key in list(ready.get_map().values()):  # what was printed before the answer has arrived before it
-                if key.data is not None and self._drop(key.fd, key.data, ready) == PIECE:
-                    self._drop(key.fd, key.data, ready)  # a pipe holds no more
+                self._drop(key.fd, key.data, ready)
         return pickle.loads(reply[LENGTH:])
 
     def _sent(self, data: memoryview) -> int:
-        assert self.link is not None
         try:
             return self.link.send(data)
         except BlockingIOError:
@@ -192,9 +189,8 @@ class Child:
             raise EOFError from None
 
     def _received(self) -> bytes:
-        assert self.link is not None
         try:
-            data = self.link.recv(16 * PIECE)
+            data = self.link.recv(PIECE)
         except BlockingIOError:
             return b""
         except OSError:
@@ -203,16 +199,15 @@ class Child:
             raise EOFError
         return data
 
-    def _drop(self, stream: int, name: str, ready: selectors.BaseSelector) -> int:
-        """Read what was printed, keep the beginning, and return how much there was."""
+    def _drop(self, stream: int, name: str, ready: selectors.BaseSelector) -> None:
+        """Read what was printed, and keep the beginning."""
         try:
             data = os.read(stream, PIECE)
         except BlockingIOError:
-            return 0
+            return
         if not data:
             ready.unregister(stream)
         self.printed[name] += data[: PRINTED - len(self.printed[name])]
-        return len(data)
 
     def _ending(self) -> str:
         """Say how the process ended, once it has closed the socket."""
@@ -226,17 +221,18 @@ def serve(number: int) -> None:
     _end_with_parent()
     link = socket.socket(fileno=number)
     link.set_inheritable(False)
+    stream = link.makefile("rb")
     try:
-        candidate = load(*_receive(link))
+        candidate = load(*_receive(stream))
     except CandidateError as error:
-        _send(link, (False, str(error)))
+        link.sendall(_packed((False, str(error))))
         return
     _flush()
-    _send(link, (True, candidate.imports))
+    link.sendall(_packed((True, candidate.imports)))
     own = os.getpid()
     while True:
         try:
-            message = _receive(link)
+            message = _receive(stream)
         except (EOFError, OSError):
             os._exit(0)  # without waiting for threads of the candidate
         try:
@@ -248,7 +244,7 @@ def serve(number: int) -> None:
         if os.getpid() != own:  # the candidate forked, and this is the copy
             os._exit(0)
         _flush()
-        _send(link, answer)
+        link.sendall(_packed(answer))
 
 
 def _end_with_parent() -> None:
@@ -259,26 +255,21 @@ def _end_with_parent() -> None:
 
 def _flush() -> None:
     """Bring out what C libraries have printed so far."""
-    with contextlib.suppress(OSError, TypeError, AttributeError):
-        ctypes.CDLL(None).fflush(None)
+    ctypes.CDLL(None).fflush(None)
 
 
-def _send(link: socket.socket, message: Any) -> None:
-    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    link.sendall(len(body).to_bytes(LENGTH, "big"))
-    link.sendall(body)
+def _packed(message: Any) -> bytes:
+    body = pickle.dumps(message)
+    return len(body).to_bytes(LENGTH) + body
 
 
-def _receive(link: socket.socket) -> Any:
-    length = int.from_bytes(_exactly(link, LENGTH), "big")
-    return pickle.loads(_exactly(link, length))
+def _receive(stream: IO[bytes]) -> Any:
+    length = int.from_bytes(_exactly(stream, LENGTH))
+    return pickle.loads(_exactly(stream, length))
 
 
-def _exactly(link: socket.socket, length: int) -> bytes:
-    data = bytearray()
-    while len(data) < length:
-        piece = link.recv(min(length - len(data), 16 * PIECE))
-        if not piece:
-            raise EOFError
-        data += piece
-    return bytes(data)
+def _exactly(stream: IO[bytes], length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data

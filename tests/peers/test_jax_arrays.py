@@ -118,6 +118,6 @@ def test_a_candidate_in_another_process_gets_jax_arrays(tmp_path, monkeypatch):
     (tmp_path / "in_jax.py").write_text(
         "import jax\ndef f(x):\n    assert isinstance(x, jax.Array)\n    return x * 2\n"
     )
-    with in_child("in_jax:f", ["x"], "jax", timeout=100) as candidate:
+    with in_child("in_jax:f", ["x"], "jax", 100.0) as candidate:
         answer = candidate.call((np.array([2**40]),), "plain")
     assert answer.value.tolist() == [2**41]

@@ -185,7 +185,7 @@ def test_a_candidate_in_another_process_gets_tensors(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in_torch.py").write_text("import torch\ndef f(x):\n    assert torch.is_tensor(x)\n    return x * 2\n")
     operation = dataclasses.replace(SCALE, cases=SCALE.cases[:2])
-    with in_child("in_torch:f", ["x"], "torch", timeout=100) as candidate:
+    with in_child("in_torch:f", ["x"], "torch", 100.0) as candidate:
         report = check(candidate, operation, arrays="torch", dtype="bfloat16", examples=10)
     assert report.verdict == "agrees"
 
