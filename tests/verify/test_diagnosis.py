@@ -622,11 +622,46 @@ def test_differences_in_repeated_calls_are_placed_there():
 
 @pytest.mark.parametrize("width", [4, 8, 16, 32, 64])
 def test_differences_in_the_tail_of_a_loop_are_placed_there(width):
-    x = np.arange(2.0 * width - 1).reshape(-1, 1)
-    got = np.where(np.arange(x.size).reshape(-1, 1) < width, 2.0 * x, odd(x))
-    assert said(LINE, call(LINE, x, got)) == [
-        f"differs only in the last n mod {width} elements: {width - 1} of the {width - 1} values there, none elsewhere"
+    arrays = [np.arange(2.0 * width - short).reshape(-1, 1) for short in (1, 2)]
+    calls = [call(LINE, x, np.where(x < width, 2.0 * x, odd(x))) for x in arrays]
+    there = 2 * width - 3
+    assert said(LINE, *calls) == [
+        f"differs only in the last n mod {width} elements: {there} of the {there} values there, none elsewhere"
     ]
+
+
+def test_differences_in_arrays_of_one_length_are_placed_in_no_tail():
+    x = np.arange(1.0, 8)
+    calls = [call(LINE, sign * x, np.where(x < 5, 2.0 * sign * x, odd(sign * x))) for sign in (1, -1)]
+    assert said(LINE, *calls) == ["follows no rule that is known here: 6 of 14 values differ (2 of 2 calls)"]
+
+
+@pytest.mark.parametrize(
+    ("x", "where"),
+    [
+        (np.array(1.0), "on 0-d arrays"),
+        (np.array([[3.0]]), "on arrays of one element"),
+        (np.ones((2, 2)), "on arrays with axes of equal length"),
+        (np.ones((2, 3)), "on matrices"),
+        (np.ones((1, 2, 3)), "on arrays of three dimensions or more"),
+    ],
+)
+def test_differences_in_arrays_of_one_form_are_placed_there(x, where):
+    calls = [right(LINE, X) for _ in range(3)]
+    assert said(LINE, *calls, call(LINE, x, odd(x))) == [
+        f"differs only {where}: {x.size} of the {x.size} values there, none elsewhere"
+    ]
+
+
+def test_a_place_of_nearly_all_values_is_said_only_of_many_calls():
+    op = replace(LINE, regions=(NEGATIVE,))
+    negative, positive = -np.arange(1.0, 30), np.ones(1)
+    wrong = call(op, negative, np.where(negative == -3, odd(negative), 2.0 * negative), case="odd")
+    assert said(op, right(op, positive), wrong, right(op, negative)) == [
+        "follows no rule that is known here: 1 of 59 values differ (1 of 3 calls; only in: odd)"
+    ]
+    calls = [*(right(op, positive) for _ in range(90)), *(wrong for _ in range(90))]
+    assert said(op, *calls)[0].startswith("differs only where x is negative: 90 of the 2,610 values there")
 
 
 def test_arrays_that_are_shorter_than_a_loop_have_no_tail():
@@ -698,18 +733,22 @@ def test_another_rule_in_a_place_has_the_rest_right_within_the_bound():
     assert said(BOUNDED, *calls) == ["multiplies by 3, but only on strided arrays; this explains all 6 values"]
 
 
-def test_a_rule_without_an_answer_to_every_call_is_placed_nowhere():
-    def no_numbers(args, settings):
-        if args[0].ndim == 0:
-            raise ValueError("no number")
-        return args[0] + 0.5
+def no_numbers(args, settings):
+    if args[0].ndim == 0:
+        raise ValueError("no number")
+    return args[0] + 0.5
 
-    op = replace(LINE, faults=(gives(no_numbers), gives(lambda args, s: args[0].reshape(1, -1) + 0.5, "shape")))
+
+def test_a_rule_is_placed_where_it_has_an_answer_though_it_has_none_elsewhere():
+    op = replace(LINE, faults=(gives(no_numbers),))
     calls = right(op, 1.0), call(op, X, np.add(X, 0.5), layout="strided")
-    assert said(op, *calls) == [
-        "in part has the fault; this explains 3 of 4 values, the reference 1",
-        "differs only on strided arrays: 3 of the 3 values there, none elsewhere",
-    ]
+    assert said(op, *calls) == ["has the fault, but only on strided arrays; this explains all 4 values"]
+
+
+def test_a_rule_without_an_answer_to_every_call_in_a_place_is_not_placed_there():
+    op = replace(LINE, faults=(gives(no_numbers), gives(lambda args, s: args[0].reshape(1, -1) + 0.5, "shape")))
+    calls = right(op, 1.0, layout="read-only"), call(op, X, np.add(X, 0.5), layout="read-only"), right(op, X)
+    assert said(op, *calls) == ["differs only on read-only arrays: 3 of the 4 values there, none elsewhere"]
 
 
 # of the five values of a region, so many differ, and of these a fault explains so many
