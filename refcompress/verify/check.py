@@ -1,9 +1,9 @@
-"""Run the directed cases, then search, then shrink; build the Report."""
+"""Run the directed cases, also in other shapes, lengths and layouts, then search, then shrink; build the Report."""
 
 import contextlib
 import pickle
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,15 @@ from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import FRAMEWORKS
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.operations import find_operation
+from refcompress.verify.rearrangement import Call, in_every_form, rearranged
 from refcompress.verify.report import CaseCount, Counterexample, Report, distinct
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 REPEATS = 12  # cases whose inputs are given a second time
+FOLLOWED = 12  # failing calls whose inputs are given in every form, to see which matters
+REARRANGED = "other shapes, lengths and layouts"
 SEARCH = "search"
 
 
@@ -81,6 +84,8 @@ def check(
     subject = candidate if isinstance(candidate, Candidate) else from_callable(candidate, names, arrays)
     exchanges = list(_directed(op, chosen, subject))
     exchanges += _again(op, chosen, subject, exchanges)
+    if not any(e.fails for e in exchanges):
+        exchanges += _rearranged(op, chosen, subject, exchanges, seed)
     smallest = None
     if any(e.fails for e in exchanges):
         smallest = _smallest(op, chosen, subject, exchanges, examples, seed)
@@ -123,10 +128,12 @@ def _compared(
     args: Arguments,
     layout: str,
     repeated: bool = False,
+    expected: Any = None,
 ) -> Exchange:
     if answer.asked is not None:
-        args = answer.asked
-    expected = op.answer(args, settings)
+        args, expected = answer.asked, None
+    if expected is None:
+        expected = op.answer(args, settings)
     bound = None if op.bound is None else op.bound(args, settings)
     if answer.problem is not None:
         comparison = Comparison(answer.problem)
@@ -155,6 +162,27 @@ def _again(op: Operation, settings: Settings, subject: Candidate, before: Sequen
     firsts = list({e.case: e for e in before if e.answer.problem is None}.values())[:REPEATS]
     again = [make_exchange(op, settings, subject, e.case, e.args, e.layout, repeated=True) for e in reversed(firsts)]
     return [e for e in again if not e.answer.given_up]
+
+
+def _rearranged(
+    op: Operation, settings: Settings, subject: Candidate, before: Sequence[Exchange], seed: int
+) -> list[Exchange]:
+    """Give the numbers of the directed cases in other shapes, lengths and layouts, and what fails in all of them."""
+    exchanges = _given(op, settings, subject, rearranged(op, settings, before, seed))
+    failing = [e for e in exchanges if e.fails and not e.answer.lost][:FOLLOWED]
+    for e in failing:
+        exchanges += _given(op, settings, subject, in_every_form(op, settings, e))
+    return exchanges
+
+
+def _given(op: Operation, settings: Settings, subject: Candidate, calls: Iterable[Call]) -> list[Exchange]:
+    calls = [call if subject.program is None else replace(call, layout="plain") for call in calls]
+    answers = subject.answers((call.args, call.layout) for call in calls)
+    exchanges = [
+        _compared(op, settings, answer, REARRANGED, call.args, call.layout, expected=call.expected)
+        for answer, call in zip(answers, calls, strict=True)
+    ]
+    return [e for e in exchanges if not e.answer.given_up]
 
 
 def _search(
@@ -284,7 +312,7 @@ def _report(
     arrays: str,
 ) -> Report:
     cases = []
-    for name in dict.fromkeys([*(c.name for c in op.cases), SEARCH]):
+    for name in dict.fromkeys([*(c.name for c in op.cases), REARRANGED, SEARCH]):
         own = [e for e in exchanges if e.case == name]
         cases.append(CaseCount(name, sum(e.size for e in own), sum(e.failed for e in own)))
     differs = smallest is not None

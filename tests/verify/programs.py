@@ -124,8 +124,10 @@ import json, os, select, sys
 waiting, requests, started = b"", [], False
 while True:
     if requests and (len(requests) == 5 or not select.select([0], [], [], 0.05)[0]):
-        print(*(json.dumps({"id": r["id"], "result": [2 * v for v in r["x"]["values"]]}) for r in reversed(requests)),
-              sep="\n", flush=True)
+        for r in reversed(requests):
+            doubled = {"dtype": "float32", "shape": r["x"]["shape"], "values": [2 * v for v in r["x"]["values"]]}
+            print(json.dumps({"id": r["id"], "result": doubled}))
+        sys.stdout.flush()
         requests = []
         continue
     if b"\n" not in waiting:

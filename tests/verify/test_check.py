@@ -88,8 +88,8 @@ def test_a_program_is_sent_cases_ahead_and_sees_no_layouts():
     report = check(candidate, dataclasses.replace(OPERATIONS["quantize"], rejects=()), bits=8, examples=5)
     assert report.verdict == "agrees"
     assert {*layouts} == {"plain"}
-    assert len(ahead) == 1
-    assert ahead[0] > 100
+    assert len(ahead) == 2  # the cases, and their numbers in other shapes and lengths
+    assert min(ahead) > 100
 
 
 def test_a_problem_that_belongs_to_a_call_before_is_shown_with_its_inputs():

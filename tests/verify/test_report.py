@@ -113,7 +113,7 @@ def test_what_a_lost_program_said_last_stands_under_what_it_did(differs):
 def test_the_report_of_one_that_agrees():
     text = str(check(right(SCALE), SCALE, examples=0))
     assert re.search(
-        r"agrees with scale\n  step=2 dtype=float32 check_dtype=false\n\n\d+ values compared, 0 wrong", text
+        r"agrees with scale\n  step=2 dtype=float32 check_dtype=false\n\n[\d,]+ values compared, 0 wrong", text
     )
     assert "differs" not in text
     assert "to reproduce" not in text

@@ -1,0 +1,249 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from verify.toys import LAYERS, PARTS, SCALE
+
+from refcompress import dequantize, fraction_bits, quantize
+from refcompress.verify import check
+from refcompress.verify.agreement import compare
+from refcompress.verify.candidates import Answer, Candidate, Program
+from refcompress.verify.check import REARRANGED, make_exchange
+from refcompress.verify.operations import OPERATIONS
+from refcompress.verify.rearrangement import LAYOUTS, LONG, MOST, OF_A_CASE, SHAPES, in_every_form, rearranged
+
+QUANTIZE = OPERATIONS["quantize"]
+
+
+def exchanges(op, settings=None, keep=lambda args: True):
+    """The directed cases of an operation, answered rightly."""
+    settings = {**op.defaults, **(settings or {})}
+    candidate = Candidate("right", lambda args, layout: Answer(op.answer(args, settings)))
+    calls = [(case, args) for case in op.cases for args in case.make(settings) if keep(args)]
+    return settings, [make_exchange(op, settings, candidate, c.name, args, c.layout) for c, args in calls]
+
+
+def calls_of(op, seed=0, **more):
+    settings, before = exchanges(op, **more)
+    return settings, list(rearranged(op, settings, before, seed))
+
+
+def q(x, p, **more):
+    return quantize(x, p, bits=8, **more)
+
+
+def verdict(candidate, name="quantize", **settings):
+    return check(candidate, name, **({"bits": 8} if name == "quantize" else {}), **settings)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_answer_of_every_call_is_the_references(name):
+    op = OPERATIONS[name]
+    settings, calls = calls_of(op)
+    assert all(compare(op.answer(c.args, settings), c.expected, check_dtype=True).agrees for c in calls)
+
+
+def test_every_shape_and_layout_is_given():
+    calls = calls_of(QUANTIZE)[1]
+    assert {c.args[0].shape for c in calls} == {*SHAPES, (LONG,)}
+    assert {c.layout for c in calls} == {*LAYOUTS}
+
+
+def test_each_case_gives_as_many_calls():
+    op = dataclasses.replace(SCALE, elementwise=True)
+    assert len(calls_of(op)[1]) == OF_A_CASE * 2 + 1  # cases "some, plain" and "shapes", and a long one of the first
+
+
+def test_each_element_comes_last():
+    settings, before = exchanges(QUANTIZE, {"bits": 8})
+    few = [e for e in before if e.case == "infinities"]
+    ends = {float(c.args[0].reshape(-1)[-1]) for c in rearranged(QUANTIZE, settings, few, 0)}
+    assert ends == {np.inf, -np.inf, 1, -1}
+
+
+def test_numbers_are_given_with_the_other_inputs_that_they_came_with():
+    calls = calls_of(QUANTIZE, keep=lambda args: args[1] in (3, -2))[1]
+    of_p = {p: {float(v) for c in calls if c.args[1] == p for v in c.args[0].reshape(-1)} for p in (3, -2)}
+    ties = {p: {np.ldexp(n + 0.5, -p) for n in range(-9, 9)} for p in of_p}
+    assert ties[3] & of_p[3]
+    assert ties[-2] & of_p[-2]
+
+
+def test_the_same_seed_gives_the_same_calls_and_another_one_others():
+    def bits(seed):
+        return [(c.layout, c.args[0].shape, c.args[0].tobytes()) for c in calls_of(QUANTIZE, seed)[1]]
+
+    assert bits(1) == bits(1)
+    assert bits(1) != bits(2)
+
+
+def test_arrays_of_one_shape_are_rearranged_together():
+    gradient = OPERATIONS["mse_gradient"]
+    calls = calls_of(gradient, keep=lambda args: np.array_equal(*args))[1]
+    assert calls
+    assert all(np.array_equal(*c.args) for c in calls)
+
+
+def test_scales_stay_as_they_are_and_x_keeps_a_channel_for_each():
+    op = OPERATIONS["affine_quantize"]
+    calls = calls_of(op, settings={"axis": -1})[1]
+    assert calls
+    assert all(c.args[0].shape[-1] == c.args[1].size == c.args[2].size for c in calls)
+
+
+def test_a_network_is_given_other_numbers_of_examples_and_keeps_its_layers():
+    op = OPERATIONS["mlp_gradients"]
+    calls = calls_of(op)[1]
+    assert {len(c.args[2]) for c in calls} >= {1, 2, 8, 9, 16, 17, 32, 33}
+    assert all(len(c.args[2]) == len(c.args[3]) for c in calls)
+    assert {c.layout for c in calls} == {*LAYOUTS}
+
+
+def test_layers_without_examples_change_their_layout_alone():
+    settings, before = exchanges(LAYERS)
+    assert all(c.args is before[0].args for c in rearranged(LAYERS, settings, before, 0))
+
+
+def test_numbers_alone_have_no_form():
+    assert not calls_of(OPERATIONS["keep_count"])[1]
+    assert not calls_of(OPERATIONS["affine_parameters"])[1]
+
+
+def test_what_is_long_is_not_computed_again():
+    calls = calls_of(OPERATIONS["top_k_mask"])[1]
+    assert max(c.args[0].size for c in calls) <= MOST
+
+
+def test_a_k_past_the_end_of_a_shorter_array_is_not_given():
+    calls = calls_of(OPERATIONS["sparsify"])[1]
+    assert all(c.args[1] <= c.args[0].size for c in calls)
+
+
+def test_a_failing_call_is_given_in_every_layout_and_with_its_numbers_in_a_row_a_column_and_more_dimensions():
+    settings, before = exchanges(PARTS)
+    e = next(e for e in before if e.args[0].size == 6)
+    calls = list(in_every_form(PARTS, settings, e))
+    assert [c.layout for c in calls[:5]] == [*LAYOUTS]
+    assert all(c.args is e.args for c in calls[:5])
+    assert [c.args[0].shape for c in calls[5:]] == [(6,), (6, 1), (1, 6), (1, 6, 1), (1, 1, 1, 6)]
+    assert all(np.array_equal(c.args[0].reshape(-1), e.args[0].reshape(-1)) for c in calls)
+    assert all(compare(PARTS.answer(c.args, settings), c.expected).agrees for c in calls)
+
+
+def test_one_number_is_given_without_a_dimension_too_and_no_number_only_in_layouts():
+    settings, before = exchanges(SCALE)
+    shapes = next(e for e in before if e.case == "shapes")
+    assert () in {c.args[0].shape for c in in_every_form(SCALE, settings, shapes)}
+    empty = next(e for e in before if e.args[0].size == 0)
+    assert len(list(in_every_form(SCALE, settings, empty))) == len(LAYOUTS)
+
+
+# kernels with a path of their own that is wrong for numbers which the other paths are given
+def last_truncated(x, p):
+    codes = np.array(q(x, p))
+    if x.ndim and x.size % 32 == 1 and x.size > 32:
+        codes.reshape(-1)[-1] = q(x.reshape(-1)[-1], p, rounding="toward_zero")
+    return codes
+
+
+def single_not_saturated(x, p):
+    return quantize(x, p) if x.ndim == 0 and np.isfinite(x) else q(x, p)
+
+
+def strided_ignores_the_sign_of_p(x, p):
+    return q(x, p if x.flags.c_contiguous else abs(p))
+
+
+def strided_infinity_is_lowest(x, p):
+    return q(x, p) if x.flags.c_contiguous else q(np.where(np.isposinf(x), -np.inf, x).astype(x.dtype), p)
+
+
+def high_matrices_transposed(x, p):
+    codes = np.asarray(q(x, p))
+    return codes.T.reshape(x.shape) if x.ndim == 2 and x.shape[0] > x.shape[1] else codes
+
+
+def third_plane_forgotten(x, p):
+    codes = np.array(q(x, p))
+    if x.ndim == 3:
+        codes[2:] = 0
+    return codes
+
+
+def last_of_a_block_not_saturated(x, p):
+    codes = np.array(q(x, p), np.int64)
+    ends = codes.reshape(-1)[4095::4096]
+    ends[...] = np.clip(np.rint(np.ldexp(x.reshape(-1)[4095::4096].astype(float), p)), -(2**40), 2**40)
+    return codes
+
+
+PATHS = (
+    last_truncated,
+    single_not_saturated,
+    strided_ignores_the_sign_of_p,
+    strided_infinity_is_lowest,
+    high_matrices_transposed,
+    third_plane_forgotten,
+    last_of_a_block_not_saturated,
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_that_is_wrong_for_some_numbers_is_found(path):
+    report = verdict(path)
+    assert report.verdict == "differs"
+    assert [c.name for c in report.cases if c.failed] == [REARRANGED]
+
+
+def test_in_place_work_on_one_form_is_found():
+    def in_place(x, p):
+        codes = q(x, p)
+        if x.ndim == 2 and x.flags.writeable and x.flags.c_contiguous:
+            np.clip(x, -1, 1, out=x)
+        return codes
+
+    assert verdict(in_place).diagnosis[0].fault == "changes_input"
+
+
+def test_the_form_is_named_not_the_layout_in_which_it_was_first_seen():
+    def matrices_signed(q, p):
+        return dequantize(q.astype(np.int8) if q.ndim == 2 and q.dtype == np.uint8 else q, p)
+
+    (found, *_) = verdict(matrices_signed, "dequantize").diagnosis
+    assert "reads unsigned codes as signed ones, but only on matrices" in found.statement
+
+
+def test_a_reduction_over_a_strided_array_is_given_what_decides_too():
+    def by_magnitude(x):
+        return fraction_bits(x if x.flags.c_contiguous else np.abs(x))
+
+    assert "but only on arrays that are not contiguous" in verdict(by_magnitude, "fraction_bits").diagnosis[0].statement
+
+
+def test_what_fails_in_the_directed_cases_is_not_given_in_other_forms():
+    report = verdict(lambda x, p: q(x, p, rounding="half_away"))
+    assert next(c for c in report.cases if c.name == REARRANGED).exercised == 0
+
+
+def test_a_program_is_given_other_shapes_and_lengths_in_the_plain_layout():
+    seen = []
+
+    def call(args, layout):
+        seen.append((args[0].shape, layout))
+        return Answer(problem="refuses nan") if np.isnan(args[0]).any() else Answer(q(*args))
+
+    assert verdict(Candidate("a program", call, program=Program(("a",), "{}"))).verdict == "agrees"
+    assert {layout for _, layout in seen} == {"plain"}
+    assert {shape for shape, _ in seen} >= {*SHAPES}
+
+
+def test_no_more_is_asked_of_a_candidate_that_was_given_up():
+    answered = itertools.count()
+
+    def call(args, layout):
+        return Answer(q(*args)) if next(answered) < 400 else Answer(problem="is not called", given_up=True)
+
+    report = verdict(Candidate("gone", call), examples=0)
+    assert sum(c.exercised for c in report.cases if c.name == REARRANGED) > 0
+    assert report.verdict == "agrees"
