@@ -22,10 +22,11 @@ from refcompress.verify.layouts import contiguous, straight_through
 from refcompress.verify.operation import Fault, Operation, Settings
 
 MOST_STATEMENTS = 3
+LEAST_COARSE = 4  # of what shows that an arithmetic is coarse, a quarter has to be wrong
 LEAST_SHARE = 8  # a rival has to explain an eighth of the differences, or it is not named
 # names of what no implementation may do, whatever it answers; such a statement stands beside the others
 CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "no_answer", "no_comparison"})
-MOSTLY = 0.9  # of all values: a region that holds more is named only if many failing calls lie in it
+MOSTLY = 0.5  # of all values: a region that holds more is named only if many failing calls lie in it
 CHANCE = 0.05  # that they do for no reason
 VECTOR_WIDTHS = (4, 8, 16, 32, 64)
 
@@ -288,7 +289,8 @@ def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchan
     ordered, total = _failing_first(judged), sum(e.size for e in judged)
     found = []
     for rival in rivals:
-        if all(_agreeing(rival, e) == e.size for e in ordered) and _is_another_rule(rival, ordered):
+        gives_all = all(_agreeing(rival, e) == e.size for e in ordered) and _is_another_rule(rival, ordered)
+        if gives_all and not (rival.coarse and _is_finer(rival, ordered)):
             if rival.settings is not None:
                 rule = " ".join(f"{name}={word(value)}" for name, value in rival.settings.items())
                 text = f"{rival.says}; agrees with {rule} on all {total:,} values"
@@ -301,6 +303,17 @@ def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchan
 def _is_another_rule(rival: Rival, ordered: Sequence[Exchange]) -> bool:
     """Whether a rival parts from the reference on what came: else a wrong dtype is all there is to explain."""
     return any(not e.comparison.agrees and not compare(e.expected, _values(rival, e), e.bound).agrees for e in ordered)
+
+
+def _is_finer(rival: Rival, judged: Sequence[Exchange]) -> bool:
+    """Whether a candidate is right, most of the time, where a coarser arithmetic shows: it does not compute in that."""
+    shows = both = 0
+    for e in judged:
+        for coarse, wrong in zip(
+            compare(e.expected, _values(rival, e), e.bound).wrong, e.comparison.wrong, strict=False
+        ):
+            shows, both = shows + int(coarse.sum()), both + int((coarse & wrong).sum())
+    return LEAST_COARSE * both < shows
 
 
 def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
@@ -362,6 +375,7 @@ def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]
         *(Place(f"in the last n mod {width} elements", tail(width)) for width in widths),
         *named,
         Place("on arrays with axes of equal length", of_array(lambda x: len({*x.shape}) < x.ndim)),
+        Place("on 1-d arrays", of_array(lambda x: x.ndim == 1)),
         Place("on matrices", of_array(lambda x: x.ndim == 2)),
         Place("on arrays of three dimensions or more", of_array(lambda x: x.ndim > 2)),
     ]
@@ -473,9 +487,9 @@ def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Expla
     failed = _differences(judged)
     sizes = [sum(int(mask.sum()) for e in judged for mask in place.mask(e)) for place in places]
     best = min(range(len(places)), key=sizes.__getitem__)
-    # where nearly all values are, a few failing calls lie for no reason
+    # where most values are, and most of them are right, a few failing calls lie for no reason
     share, calls = sizes[best] / total, sum(not e.comparison.agrees for e in judged)
-    if share > MOSTLY and share**calls > CHANCE:
+    if share > MOSTLY and 2 * failed < sizes[best] and share**calls > CHANCE:
         return []
     text = f"differs only {places[best].where}: {failed:,} of the {sizes[best]:,} values there, none elsewhere"
     return [Explanation(text, None, None, total - failed, total)]

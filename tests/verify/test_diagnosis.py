@@ -389,6 +389,14 @@ def test_the_bound_of_a_fault_is_the_larger_of_two(got, explained):
     assert told(op, call(op, [4.0, 8.0], got))[0].complete is explained
 
 
+@pytest.mark.parametrize(("wrong", "explained"), [(2, True), (1, False)])
+def test_a_coarser_arithmetic_is_not_said_of_one_that_is_right_where_it_shows(wrong, explained):
+    wide = gives(lambda args, s: times(args[0], s) + 1.0, bound=lambda args, s: np.full(8, 2.0), coarse=True)
+    op, x = replace(BOUNDED, faults=(wide,)), np.arange(1.0, 9)
+    (found,) = told(op, call(op, x, 2 * x + np.where(x <= wrong, 1.5, 0)))
+    assert (found.fault == "fault") is explained
+
+
 def test_without_a_bound_of_the_operation_that_of_a_fault_is_not_asked():
     op = replace(LINE, faults=(gives(lambda args, s: [8.0, 14.0], bound=eighth),))
     assert told(op, call(op, [1.0, 2.0], [8.0, 14.0]))[0].complete
