@@ -171,7 +171,7 @@ def _rearranged(
     exchanges = _given(op, settings, subject, rearranged(op, settings, before, seed))
     failing = [e for e in exchanges if e.fails and not e.answer.lost][:FOLLOWED]
     for e in failing:
-        exchanges += _given(op, settings, subject, in_every_form(op, settings, e))
+        exchanges += _given(op, settings, subject, in_every_form(op, settings, before, e))
     return exchanges
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,65 @@ from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.variation import Draws, separable
 
 OF_A_CASE = 32  # calls that are made of each case
-OF_NETWORKS = 8  # which take many operations each, and of which the rows and the layout change alone
+OF_BOUNDED = 16  # where bounds have to be derived too
+OF_NETWORKS = 8  # which take many operations each
 MOST = 4096  # numbers of a call that is rearranged, where its answer has to be computed again
 TRIES = 4  # shapes that are tried where not every shape has an answer
 LONG = 4099  # longer than most blocks, and one past a multiple of no vector's width
-LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 24, 31, 32, 33, 36, 48, 63, 64, 65, 80, 127, 128, 129, 257)
+LENGTHS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    12,
+    15,
+    16,
+    17,
+    20,
+    24,
+    31,
+    32,
+    33,
+    36,
+    48,
+    63,
+    64,
+    65,
+    80,
+    127,
+    128,
+    129,
+    257,
+    300,
+    1000,
+)
 SHAPES: tuple[tuple[int, ...], ...] = (
     *((n,) for n in LENGTHS),
-    *((), (), (1, 1), (1, 9), (9, 1), (17, 1), (4, 4), (5, 3), (3, 5), (8, 9), (33, 2), (2, 33), (16, 4), (3, 20)),
-    *((2, 3, 4), (4, 3, 2), (3, 1, 5), (5, 7, 1), (3, 3, 3), (4, 4, 4), (2, 2, 3, 2), (1, 1, 1, 9), (2, 1, 2, 1, 3)),
+    *(
+        (),
+        (),
+        (1, 1),
+        (1, 9),
+        (9, 1),
+        (17, 1),
+        (4, 4),
+        (5, 3),
+        (3, 5),
+        (8, 9),
+        (33, 2),
+        (2, 33),
+        (16, 4),
+        (3, 20),
+        (20, 32),
+    ),
+    *((2, 3, 4), (4, 3, 2), (3, 1, 5), (5, 7, 1), (3, 3, 3), (4, 4, 4), (2, 2, 3, 2), (1, 1, 1, 9), (2, 3, 4, 2)),
 )
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33)
+WIDTHS = (1, 2, 3, 5, 7, 8, 9, 16, 17, 33)
 LAYOUTS = ("plain", "strided", "reversed", "fortran", "read-only")
 
 
@@ -43,29 +92,36 @@ class Call:
 
 def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], seed: int) -> Iterator[Call]:
     """Yield calls made of the numbers of the directed ones, as many of each case."""
-    draws = Draws(seed)
+    draws, known = Draws(seed), known_shapes(directed)
     own: dict[str, list[Exchange]] = {}
     for e in directed:
         if e.layout == "plain" and not e.repeated and _can_be_rearranged(op, e.args):
             own.setdefault(e.case, []).append(e)
     for number, exchanges in enumerate(own.values()):
-        for _ in range(OF_A_CASE if _is_array(exchanges[0].args[0]) else OF_NETWORKS):
+        count = OF_NETWORKS if not _is_array(exchanges[0].args[0]) else OF_A_CASE if op.bound is None else OF_BOUNDED
+        for _ in range(count):
             e = exchanges[draws.below(len(exchanges))]
-            shapes = [SHAPES[draws.below(len(SHAPES))] for _ in range(TRIES)]
+            shapes = [known[draws.below(len(known))] for _ in range(TRIES)]
             yield from _in_form(op, settings, e, shapes, LAYOUTS[draws.below(len(LAYOUTS))], draws)
         if number % 2 == 0 and separable(op, exchanges[-1].args):
             yield from _in_form(op, settings, exchanges[-1], [(LONG,)], "plain", draws)
 
 
-def in_every_form(op: Operation, settings: Settings, e: Exchange) -> Iterator[Call]:
-    """Yield the inputs of a call in every layout and in arrays of few and many dimensions: to see which matters."""
+def known_shapes(directed: Sequence[Exchange]) -> list[tuple[int, ...]]:
+    """Return the shapes of as many dimensions as the first input has in some case: what another means is not said."""
+    dimensions = {e.args[0].ndim for e in directed if _is_array(e.args[0])}
+    return [shape for shape in SHAPES if len(shape) in dimensions] or [*SHAPES]
+
+
+def in_every_form(op: Operation, settings: Settings, directed: Sequence[Exchange], e: Exchange) -> Iterator[Call]:
+    """Yield the inputs of a call in every layout and in arrays of few and many dimensions, to see which matters."""
     for layout in LAYOUTS:
         yield Call(e.args, layout, e.expected)
     x = e.args[0]
     if not _is_array(x) or not x.size:
         return
     for shape in ((), (x.size,), (x.size, 1), (1, x.size), (1, x.size, 1), (1, 1, 1, x.size)):
-        if math.prod(shape) == x.size:
+        if math.prod(shape) == x.size and len(shape) in {len(known) for known in known_shapes(directed)}:
             args = _reshaped(e.args, np.arange(x.size), shape)
             with suppress(ValueError, TypeError):
                 yield Call(args, "plain", op.answer(args, settings))
@@ -91,7 +147,7 @@ def _in_form(
 ) -> Iterator[Call]:
     """Give the numbers of a call in another shape, the first in which they have an answer, else in their own."""
     if not _is_array(e.args[0]):
-        yield _examples(op, settings, e, math.prod(shapes[0]), layout, draws)
+        yield _network(op, settings, e, math.prod(shapes[0]) % 33 + 1, layout, draws)
         return
     axis = settings.get("axis")
     if axis is not None and any(_is_array(v) and v.ndim == 1 for v in e.args[1:3]):
@@ -132,11 +188,18 @@ def _index(size: int, count: int, draws: Draws) -> Array:
     return draws.indices(count, size) if count == LONG else (draws.below(size) + np.arange(count)) % size
 
 
-def _examples(op: Operation, settings: Settings, e: Exchange, count: int, layout: str, draws: Draws) -> Call:
-    """Give a network more or fewer examples: the rows of the arrays beside its layers."""
-    rows = [v.shape[0] for v in e.args if _is_array(v)]
-    if not rows:
+def _network(op: Operation, settings: Settings, e: Exchange, rows: int, layout: str, draws: Draws) -> Call:
+    """Give a network other numbers of units and examples: of the weights, biases, inputs and targets of the call."""
+    if len(e.args) < 3:
         return Call(e.args, layout, e.expected)
-    index = _index(rows[0], count % 33 + 1, draws)
-    args = tuple(v[index] if _is_array(v) else v for v in e.args)
+    weights, biases, *batches = e.args
+    sizes = [weights[0].shape[0], *(w.shape[1] for w in weights)]
+    units = [_index(n, n if draws.below(2) else WIDTHS[draws.below(len(WIDTHS))], draws) for n in sizes]
+    examples = _index(len(batches[0]), rows, draws)
+    columns = (units[0], units[-1])  # of the inputs, and of the targets
+    args = (
+        [w[np.ix_(*places)] for w, places in zip(weights, pairwise(units), strict=True)],
+        [b[places] for b, places in zip(biases, units[1:], strict=True)],
+        *(v[np.ix_(examples, places)] for v, places in zip(batches, columns, strict=False)),
+    )
     return Call(args, layout, op.answer(args, settings))
