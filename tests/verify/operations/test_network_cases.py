@@ -29,6 +29,13 @@ def test_dead_units_are_off_on_every_example():
     assert (hidden @ weights[1] + biases[1] < 0).all()
 
 
+@pytest.mark.parametrize("name", ["one unit in each layer", "four layers", "square layers", "widths that differ"])
+def test_deep_and_narrow_networks_have_a_gradient_in_every_layer(name):
+    under = full(MLP_GRADIENTS, {"activation": "relu"})
+    for args in calls(name, activation="relu"):
+        assert all(dw.any() for dw in MLP_GRADIENTS.answer(args, under)[0])
+
+
 def test_met_targets_are_met_exactly():
     weights, biases, x, target = calls("targets that are met")[0]
     hidden = np.maximum(x @ weights[0] + biases[0], 0)
