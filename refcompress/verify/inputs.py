@@ -117,7 +117,8 @@ def floats_and_p(name: str, edges: Sequence[int], limit: float = math.inf) -> "S
         placed = [math.ldexp(e / 8, -p) if isinstance(e, int) else e for e in elements]
         return floats([v for v in placed if abs(v) < largest], name), p
 
-    return st.tuples(st.integers(-3, 9), st.lists(element, min_size=1, max_size=6)).map(call)
+    p = st.integers(-3, 9) | st.integers(-100, 100)  # every 2^p is a finite float of float32
+    return st.tuples(p, st.lists(element, min_size=1, max_size=6)).map(call)
 
 
 def integers_and_p(

@@ -146,7 +146,7 @@ def _one_of(size: int, at: int, large: float, settings: Settings) -> Array:
 
 def places(settings: Settings) -> Calls:
     """Put the element that decides first, last and in between, at lengths around the widths of vector loops."""
-    for size in TAIL_LENGTHS[1:]:
+    for size in (*TAIL_LENGTHS[1:], 65, 129, 257):
         for at in {0, size // 2, size - 1}:
             for large in (37.0, -37.0):
                 yield (_one_of(size, at, large, settings),)

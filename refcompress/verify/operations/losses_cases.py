@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refcompress.verify.inputs import float_dtype, scattered
+from refcompress.verify.inputs import FLOATS, float_dtype, scattered
 from refcompress.verify.operation import Arguments, Case, Settings
 
 
@@ -104,6 +104,8 @@ def _tiny(settings: Settings) -> Iterator[Arguments]:
     small = 2.0 ** {"float16": -11, "bfloat16": -60, "float32": -60, "float64": -500}[settings["dtype"]]
     yield pair(small * scattered((6,), 9, 9), small * scattered((6,), 9, 10), settings)
     yield pair([small, 0.0, -small], [0.0, 0.0, 0.0], settings)
+    subnormal = 64 * FLOATS[settings["dtype"]][3]
+    yield pair(subnormal * scattered((2, 3), 9, 9), subnormal * scattered((2, 3), 9, 10), settings)
 
 
 # the rivals that each case tells from the reference, with blanks between them

@@ -115,7 +115,7 @@ def _fractions(name: str) -> Iterator[Line]:
 
 
 def _tails(name: str) -> Iterator[Line]:
-    for length in TAIL_LENGTHS:
+    for length in (*TAIL_LENGTHS, 257):  # past the indices of 8 bits
         line = floats(np.resize([1, 4, -2, 8, -5, 7, 3], length), name)
         if length:
             line[-1] = 9

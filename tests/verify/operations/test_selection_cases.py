@@ -44,6 +44,13 @@ def test_thousands_of_entries_tie_at_the_threshold(dtype):
         assert np.count_nonzero(size == size[-k]) > 1
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_entry_past_the_indices_of_8_bits_stays(dtype):
+    make = next(make for name, make, _ in CASES if name == "lengths around vector widths")
+    (x,) = {x.tobytes(): x for x, _ in make({"dtype": dtype}) if x.size == 257}.values()
+    assert np.argmax(np.abs(x.astype(np.float64))) == 256
+
+
 def test_what_a_case_does_not_tell_apart_stands_behind_the_wildcard():
     cases = {case.name: case for case in selection_cases(("own",), {"subnormals": ("other",)})}
     assert cases["strided"].kills[0] == "*"
