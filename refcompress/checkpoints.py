@@ -168,9 +168,9 @@ def _put_together(arrays: Mapping[str, Array], rest: Any) -> Model:
     if "bits" not in rest:
         return MLP(tuple(weights), tuple(biases), rest["activation"])
     return QuantizedMLP(
-        tuple(Codes(w, arguments.integer(p, "p")) for w, (p, _) in zip(weights, rest["p"], strict=True)),
-        tuple(Codes(b, arguments.integer(p, "p")) for b, (_, p) in zip(biases, rest["p"], strict=True)),
-        tuple(_activation_format(*fields) for fields in rest["inputs"]),
+        tuple(Codes(w, p) for w, (p, _) in zip(weights, rest["p"], strict=True)),
+        tuple(Codes(b, p) for b, (_, p) in zip(biases, rest["p"], strict=True)),
+        tuple(ActivationFormat(*fields) for fields in rest["inputs"]),
         rest["bits"],
         rest["activation"],
     )
@@ -200,12 +200,6 @@ def decoded_weights(data: Array, name: str, shape: tuple[int, ...] | None = None
     if n != size or n > 8 * len(codes):  # of more than one code each takes a bit: a lie would take all memory
         raise ValueError(f"{name} has {n} codes in {len(codes)} bytes: they must be {size}, for {shape}")
     return huffman_decode(codes).view(np.int8).reshape(shape)
-
-
-def _activation_format(p: Any, bits: Any, signed: Any) -> ActivationFormat:
-    return ActivationFormat(
-        arguments.integer(p, "p"), arguments.integer(bits, "bits", 2, 32), arguments.boolean(signed, "signed")
-    )
 
 
 def _write_safetensors(path: Path, arrays: Arrays, text: str) -> None:

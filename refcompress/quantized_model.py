@@ -28,6 +28,10 @@ class Codes:
     values: Array
     p: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", arguments.integer_array(self.values, "values"))
+        object.__setattr__(self, "p", arguments.integer(self.p, "p"))
+
 
 @dataclass(frozen=True)
 class ActivationFormat:
@@ -36,6 +40,11 @@ class ActivationFormat:
     p: int
     bits: int
     signed: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", arguments.integer(self.p, "p"))
+        object.__setattr__(self, "bits", arguments.integer(self.bits, "bits", 2, 32))
+        object.__setattr__(self, "signed", arguments.boolean(self.signed, "signed"))
 
     def quantize(self, x: npt.ArrayLike, p: int) -> Array:
         """Return codes of numbers x * 2^(p - self.p)."""

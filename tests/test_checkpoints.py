@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from refcompress.checkpoints import load_model, save_model
 from refcompress.mlp.network import MLP, initialize
-from refcompress.quantized_model import QuantizedMLP, quantize_model
+from refcompress.quantized_model import ActivationFormat, Codes, QuantizedMLP, quantize_model
 
 ENDINGS = [".safetensors", ".npz"]
 
@@ -165,6 +165,34 @@ def test_a_file_that_holds_no_whole_model_is_refused_with_the_reason(tmp_path, c
     rewritten(path, change)
     with pytest.raises(ValueError, match=rf"m.safetensors holds no whole model: .*{message}"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rest, arrays: arrays.update({"weights.0": arrays["weights.0"] + 0.5}), "values has dtype float64"),
+        (lambda rest, arrays: arrays.update({"biases.1": arrays["biases.1"] > 0}), "values has dtype bool"),
+        (lambda rest, arrays: rest["p"][1].__setitem__(0, 0.5), "p is 0.5"),
+        (lambda rest, arrays: rest["inputs"][0].__setitem__(1, 1), "bits is 1: it must be from 2 to 32"),
+        (lambda rest, arrays: rest["inputs"][0].__setitem__(2, 1), "signed is 1: it must be True or False"),
+    ],
+)
+def test_a_file_that_holds_no_whole_quantized_model_is_refused_with_the_reason(tmp_path, change, message):
+    path = tmp_path / "m.safetensors"
+    save_model(path, quantize_model(initialize((3, 4, 2), seed=0), np.ones((2, 3))))
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=rf"m.safetensors holds no whole model: .*{message}"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_big_endian_codes_come_back_as_the_same_numbers(tmp_path, ending):
+    codes = np.array([[1], [-300]], ">i2")
+    model = QuantizedMLP((Codes(codes, 3),), (Codes(np.array([7], ">i2"), 3),), (ActivationFormat(0, 8, True),), 10)
+    save_model(tmp_path / f"m{ending}", model)
+    again = load_model(tmp_path / f"m{ending}")
+    assert same(model, again)
+    assert again.weights[0].values.tolist() == codes.tolist()
 
 
 def test_a_sparse_file_whose_index_leaves_the_array_is_refused(tmp_path):

@@ -152,3 +152,32 @@ def test_the_model_is_not_changed():
 def test_a_model_that_integers_cannot_run_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("values", [[[0.5]], [[True]], [[1.0]], [["1"]], [[1j]]])
+def test_codes_that_are_no_integers_are_refused(values):
+    with pytest.raises(TypeError, match=r"values has dtype .*: it must hold integers"):
+        Codes(np.array(values), 0)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: Codes([[1]], 0.5), TypeError, "p is 0.5"),
+        (lambda: ActivationFormat(0.5, 8, True), TypeError, "p is 0.5"),
+        (lambda: ActivationFormat(0, 99, True), ValueError, "bits is 99: it must be from 2 to 32"),
+        (lambda: ActivationFormat(0, 8, 1), TypeError, "signed is 1: it must be True or False"),
+    ],
+)
+def test_a_bad_number_of_a_format_is_named(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
+
+
+@pytest.mark.parametrize("number", [int, np.int8, np.int64])
+def test_numbers_of_any_integer_type_give_the_same_model(number):
+    # the accumulator has 64 + 64 fraction bits, which an int8 does not hold
+    form = ActivationFormat(number(64), number(8), True)
+    model = QuantizedMLP((Codes([[3]], number(64)),), (Codes([5], number(120)),), (form,), number(8))
+    assert model.shift(0) == 8
+    assert model.accumulate([[2.0**-64]]).tolist() == [[3 + 5 * 2**8]]
