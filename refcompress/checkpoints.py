@@ -9,14 +9,14 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from refcompress import arguments
-from refcompress.arguments import Array
+from refcompress.arguments import NATIVE_FLOATS, Array
 from refcompress.files import written_whole
 from refcompress.huffman import HEADER, huffman_decode, huffman_encode
 from refcompress.mlp.network import MLP
@@ -25,6 +25,9 @@ from refcompress.quantized_model import ActivationFormat, Codes, QuantizedMLP
 
 FORMAT = "refcompress 1"
 TEXT = "refcompress"  # the name of the JSON text in a file
+
+# ending -> the floats that come back from such a file as they were
+FLOATS = {".safetensors": (*NATIVE_FLOATS, "bfloat16"), ".npz": NATIVE_FLOATS}
 
 Arrays = dict[str, Array]
 Model = MLP | QuantizedMLP
@@ -38,7 +41,8 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
     path : path
         Ends in ``.safetensors`` or ``.npz``.
     model : MLP or QuantizedMLP
-        Its arrays are stored in their own dtypes, without loss.
+        Its arrays are stored in their own dtypes, without loss: integers, float16, float32, float64, and in a
+        ``.safetensors`` file bfloat16.
     sparse : bool
         Store the weights as values and indices, which is smaller where most are zero.
     huffman : bool
@@ -53,7 +57,8 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
     Raises
     ------
     ValueError
-        For another ending, for sparse and huffman at once, or for huffman of weights that are not int8.
+        For another ending, for a dtype that such a file does not hold, for sparse and huffman at once, or for huffman
+        of weights that are not int8.
     OSError
         If the file cannot be written; a file of that name is then as it was.
 
@@ -66,13 +71,14 @@ def save_model(path: str | os.PathLike[str], model: Model, *, sparse: bool = Fal
     ...     load_model(Path(folder) / "model.npz").weights[0]
     array([[0.5, 0. ]])
     """
-    write = WRITERS[_ending(path)]
+    ending = _ending(path)
     if sparse and huffman:
         raise ValueError("sparse and huffman exclude each other: Huffman's code has zeros among the other codes")
-    arrays, rest = _taken_apart(model, sparse, huffman)
+    arguments.instance(model, "model", MLP, QuantizedMLP)
+    arrays, rest = _taken_apart(model, FLOATS[ending], sparse, huffman)
     text = json.dumps(rest, separators=(",", ":"), sort_keys=True)
     with written_whole(path) as temporary:
-        write(temporary, arrays, text)
+        WRITERS[ending](temporary, arrays, text)
     return Path(path).stat().st_size
 
 
@@ -101,10 +107,14 @@ def _ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def _taken_apart(model: Model, sparse: bool, huffman: bool) -> tuple[Arrays, dict[str, Any]]:
+def _taken_apart(model: Model, floats: Collection[str], sparse: bool, huffman: bool) -> tuple[Arrays, dict[str, Any]]:
     quantized = isinstance(model, QuantizedMLP)
     weights = [w.values if isinstance(w, Codes) else w for w in model.weights]
     biases = [b.values if isinstance(b, Codes) else b for b in model.biases]
+    for name, parts in (("weights", weights), ("biases", biases)):
+        for number, part in enumerate(parts):
+            if not (arguments.is_integer(part.dtype) or part.dtype.name in floats):
+                raise ValueError(f"{name}[{number}] has dtype {part.dtype}: such a file holds {', '.join(floats)}")
     arrays: Arrays = {}
     for number, (w, b) in enumerate(zip(weights, biases, strict=True)):
         arrays[f"biases.{number}"] = np.ascontiguousarray(b)
@@ -218,6 +228,8 @@ def _read_safetensors(path: Path) -> tuple[Arrays, str]:
             return {name: file.get_tensor(name) for name in file.keys()}, text  # noqa: SIM118 - it is no dict
     except SafetensorError as error:
         raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+    except (AttributeError, TypeError) as error:  # a dtype that the library reads into no NumPy array
+        raise ValueError(f"{path} holds no whole model: {error}") from error
 
 
 def _write_npz(path: Path, arrays: Arrays, text: str) -> None:

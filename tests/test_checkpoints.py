@@ -1,13 +1,16 @@
 import json
 import struct
 import zipfile
+from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from refcompress.arguments import SMALL_FLOATS
 from refcompress.checkpoints import load_model, save_model
 from refcompress.mlp.network import MLP, initialize
 from refcompress.quantized_model import ActivationFormat, Codes, QuantizedMLP, quantize_model
@@ -79,6 +82,28 @@ def test_codes_are_stored_as_integers_and_indices_as_small_as_they_can_be(tmp_pa
         "weights.1.indices": "uint8",
         "weights.1.values": "int8",
     }
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", *sorted(SMALL_FLOATS), "object"])
+def test_a_dtype_comes_back_or_is_refused_before_anything_is_written(tmp_path, ending, sparse, dtype):
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    one = Fraction(1) if dtype == "object" else 1.0
+    model, path = MLP((np.array([[one]], kind),), (np.array([one], kind),)), tmp_path / f"m{ending}"
+    if dtype in ("float16", "float32", "float64") or (dtype, ending) == ("bfloat16", ".safetensors"):
+        save_model(path, model, sparse=sparse)
+        assert same(model, load_model(path))
+        return
+    with pytest.raises(ValueError, match=rf"weights\[0\] has dtype {dtype}: such a file holds float16, "):
+        save_model(path, model, sparse=sparse)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_no_model_is_refused(tmp_path, ending):
+    with pytest.raises(TypeError, match="model is 5: it must be MLP or QuantizedMLP"):
+        save_model(tmp_path / f"m{ending}", 5)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -193,6 +218,15 @@ def test_big_endian_codes_come_back_as_the_same_numbers(tmp_path, ending):
     again = load_model(tmp_path / f"m{ending}")
     assert same(model, again)
     assert again.weights[0].values.tolist() == codes.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F4", "C64"])
+def test_a_file_of_another_tool_with_a_dtype_that_no_model_has_is_refused(tmp_path, dtype):
+    size = {"F4": 1, "C64": 8}.get(dtype, 2)
+    header = json.dumps({"w": {"dtype": dtype, "shape": [1 if dtype == "C64" else 2], "data_offsets": [0, size]}})
+    (tmp_path / "m.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(size))
+    with pytest.raises(ValueError, match=r"m.safetensors "):
+        load_model(tmp_path / "m.safetensors")
 
 
 def test_a_sparse_file_whose_index_leaves_the_array_is_refused(tmp_path):
