@@ -1,5 +1,6 @@
 """Fewer numbers for a layer: two thin matrices in place of one, or a few values that many weights share."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class LowRank:
     @property
     def error(self) -> float:
         """The Frobenius norm of what is lost: the root of the sum of the squares of the dropped singular values."""
-        return float(np.linalg.norm(self.dropped))
+        return math.hypot(*self.dropped.tolist())  # whose squares neither overflow nor vanish
 
 
 def truncated_svd(w: npt.ArrayLike, rank: int) -> LowRank:

@@ -56,11 +56,20 @@ def neuron_norms(model: MLP, *, side: str = "outgoing") -> tuple[Array, ...]:
     arguments.choice(side, "side", SIDES)
     arguments.instance(model, "model", MLP)
     wide = [w.astype(np.float64) for w in model.weights]
-    incoming = [np.linalg.norm(w, axis=0) for w in wide[:-1]]
-    outgoing = [np.linalg.norm(w, axis=1) for w in wide[1:]]
+    incoming = [_norms(w, axis=0) for w in wide[:-1]]
+    outgoing = [_norms(w, axis=1) for w in wide[1:]]
     if side == "both":
-        return tuple(a * b for a, b in zip(incoming, outgoing, strict=True))
+        with np.errstate(over="ignore", under="ignore"):
+            return tuple(a * b for a, b in zip(incoming, outgoing, strict=True))
     return tuple(incoming if side == "incoming" else outgoing)
+
+
+def _norms(w: Array, axis: int) -> Array:
+    """Return the norms along an axis, by powers of two so that no square overflows or vanishes."""
+    _, exponent = np.frexp(np.abs(w).max(axis=axis, keepdims=True))
+    with np.errstate(over="ignore", under="ignore"):
+        norms = np.linalg.norm(np.ldexp(w, -exponent), axis=axis)
+        return np.asarray(np.ldexp(norms, exponent.squeeze(axis)))
 
 
 def dead_neurons(model: MLP, x: npt.ArrayLike | None = None) -> tuple[Array, ...]:

@@ -87,6 +87,13 @@ def test_the_largest_and_the_smallest_floats_are_decomposed_without_a_warning():
     assert np.abs(low.first @ low.second).tolist() == [[1.7e308, 0.0], [0.0, 0.0]]
 
 
+@pytest.mark.parametrize("power", [-1072, -600, 600, 1020])
+def test_the_error_is_that_of_the_largest_and_the_smallest_floats_too(power):
+    with np.errstate(all="raise"):
+        error = truncated_svd(np.diag([4.0, 3.0]) * 2.0**power, 0).error
+    assert error == 5 * 2.0**power
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_an_empty_matrix_has_rank_zero(shape):
     low = truncated_svd(np.zeros(shape), 0)

@@ -114,6 +114,18 @@ def test_the_product_of_both_norms_does_not_see_how_they_are_shared():
     assert neuron_norms(MLP(w, [np.zeros(2), np.zeros(1)]), side="both")[0].tolist() == [10.0, 10.0]
 
 
+@pytest.mark.parametrize("power", [-1074, -1000, -600, 0, 600, 1020])
+def test_no_norm_overflows_or_vanishes_that_float64_holds(power):
+    size = 2.0**power
+    first, last = np.array([[3.0, 0.0], [4.0, 1.0]]) * size, np.array([[2.0], [1.0]])
+    model = MLP([first, last], [np.zeros(2), np.zeros(1)])
+    with np.errstate(all="raise"):
+        assert neuron_norms(model, side="incoming")[0].tolist() == [5 * size, size]
+        assert neuron_norms(model, side="both")[0].tolist() == [10 * size, size]
+    upside_down = MLP([last.T, first.T], [np.zeros(2), np.zeros(2)])
+    assert neuron_norms(upside_down)[0].tolist() == [5 * size, size]
+
+
 def test_a_network_without_hidden_layers_has_no_neurons_to_remove():
     model = initialize((3, 2))
     assert neuron_norms(model) == dead_neurons(model) == ()
