@@ -48,7 +48,16 @@ def quantize_weights(model: MLP, scales: Sequence[npt.ArrayLike], *, bits: int) 
     >>> quantize_weights(MLP([np.array([[0.3, 9.0]])], [np.zeros(2)]), [0.5], bits=3).weights
     (array([[0.5, 1.5]]),)
     """
-    return replace(model, weights=tuple(_on_grid(model.weights, scales, bits)))
+    arguments.instance(model, "model", MLP)
+    return replace(model, weights=tuple(_on_grid(model.weights, _steps(model, scales), bits)))
+
+
+def _steps(model: MLP, scales: Sequence[npt.ArrayLike]) -> tuple[npt.ArrayLike, ...]:
+    """Return the scales, one a weight matrix."""
+    steps = tuple(arguments.iterated(scales, "scales", "a list of scales, one a layer"))
+    if len(steps) != len(model.weights):
+        raise ValueError(f"there are {len(steps)} scales: the model has {len(model.weights)} weight matrices")
+    return steps
 
 
 def _on_grid(weights: Sequence[Array], scales: Sequence[npt.ArrayLike], bits: int) -> list[Array]:
@@ -88,7 +97,7 @@ def train_quantization_aware(
     -------
     MLP
         With float64 weights on the grid, and the biases that were trained with them. Of no epochs it is
-        ``quantize_weights`` of the model.
+        ``quantize_weights`` of the model in float64.
 
     Raises
     ------
@@ -120,13 +129,7 @@ def train_quantization_aware(
         raise ValueError(f"x has {len(inputs)} rows, the objective {objective.rows} rows: they must be equal")
     epochs = arguments.integer(epochs, "epochs", 0)
     batch_size = arguments.integer(batch_size, "batch_size", 1)
-    steps = (
-        weight_scales(model, bits=bits)
-        if scales is None
-        else tuple(arguments.iterated(scales, "scales", "a list of scales, one a layer"))
-    )
-    if len(steps) != len(model.weights):
-        raise ValueError(f"there are {len(steps)} scales: the model has {len(model.weights)} weight matrices")
+    steps = weight_scales(model, bits=bits) if scales is None else _steps(model, scales)
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))
     parameters = [p.astype(np.float64) for p in (*model.weights, *model.biases)]
     states = [optimizer.initial_state(p) for p in parameters]
@@ -184,13 +187,15 @@ class Comparison:
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation (n - 1).
+    """Return the mean and the sample standard deviation (n - 1) of two values at least.
 
     Examples
     --------
     >>> mean_and_spread([1.0, 2.0, 3.0])
     (2.0, 1.0)
     """
+    if len(values) < 2:
+        raise ValueError(f"values has {len(values)} entr{'y' if len(values) == 1 else 'ies'}: a spread needs two")
     mean = sum(values) / len(values)
     return mean, sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
 

@@ -82,6 +82,32 @@ def test_of_no_epochs_the_model_is_only_quantized(bits):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_float32_model_is_quantized_in_float64():
+    # 3.5 * 0.1 of float32 is a tie for a quotient in float32, and lies below it in float64
+    scale = np.float32(0.1)
+    model = MLP([np.float32([[3.5]]) * scale], [np.zeros(1, np.float32)])
+    trained = train_quantization_aware(model, np.ones((2, 1)), GOAL, bits=4, scales=[scale], epochs=0)
+    wide = MLP([w.astype(np.float64) for w in model.weights], [np.zeros(1)])
+    assert trained.weights[0].tolist() == quantize_weights(wide, [scale], bits=4).weights[0].tolist()
+    assert trained.weights[0].dtype == np.float64
+    assert trained.weights[0].tolist() != quantize_weights(model, [scale], bits=4).weights[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda m: quantize_weights(m, [1.0, 1.0], bits=8), ValueError, "there are 2 scales: the model has 1 weight"),
+        (lambda m: quantize_weights(m, 1.0, bits=8), TypeError, "scales is 1.0: it must be a list of scales"),
+        (lambda m: quantize_weights(None, [1.0], bits=8), TypeError, "model is None: it must be MLP"),
+        (lambda m: mean_and_spread([1.0]), ValueError, "values has 1 entry: a spread needs two"),
+        (lambda m: mean_and_spread([]), ValueError, "values has 0 entries: a spread needs two"),
+    ],
+)
+def test_what_cannot_be_quantized_or_compared_is_named(call, error, text):
+    with pytest.raises(error, match=text):
+        call(one_weight(1.0))
+
+
 def test_trained_weights_lie_on_the_grid_and_the_model_is_left_as_it_was():
     model, x = initialize((5, 4, 3), seed=0), np.random.default_rng(0).normal(size=(40, 5))
     before = [w.copy() for w in model.weights]
