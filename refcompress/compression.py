@@ -67,6 +67,11 @@ class Plan:
     huffman: bool = False
     """Whether the codes are stored by Huffman's code as well, in a stage of its own."""
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):  # sums and shifts of NumPy's small integers would wrap
+                object.__setattr__(self, name, value.item())
+
     @property
     def pruning(self) -> Pruning:
         """How the student is pruned."""
@@ -80,8 +85,9 @@ class Plan:
 
     def kept(self, size: int) -> int:
         """Return how many of the student's weights stay."""
-        if self.structure is not None:
-            n, m = self.structure
+        structure = self.pruning.structure
+        if structure is not None:
+            n, m = structure
             return size // m * n
         return keep_count(size, self.sparsity, counts="pruned") if self.k is None else self.k
 

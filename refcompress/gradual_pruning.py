@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -170,12 +171,10 @@ class Pruning:
         arguments.choice(self.scores, "scores", SCORES)
         arguments.choice(self.scope, "scope", SCOPES)
         arguments.choice(self.schedule, "schedule", SCHEDULES)
-        arguments.integer(self.steps, "steps", 1)
-        arguments.integer(self.epochs, "epochs", 0)
+        object.__setattr__(self, "steps", arguments.integer(self.steps, "steps", 1))
+        object.__setattr__(self, "epochs", arguments.integer(self.epochs, "epochs", 0))
         if self.structure is not None:
-            n, m = self.structure
-            arguments.integer(m, "m", 1)
-            arguments.integer(n, "n", 0, m)
+            object.__setattr__(self, "structure", _n_and_m(self.structure))
 
     def fits(self, sizes: tuple[int, ...]) -> None:
         """Refuse a network with a layer that groups of m do not fill."""
@@ -185,6 +184,14 @@ class Pruning:
         for number, inputs in enumerate(sizes[:-1]):
             if inputs % m:
                 raise ValueError(f"structure is {n}:{m}: layer {number} has {inputs} inputs, no multiple of {m}")
+
+
+def _n_and_m(structure: Any) -> tuple[int, int]:
+    numbers = tuple(arguments.iterated(structure, "structure", "a pair (n, m)"))
+    if len(numbers) != 2:
+        raise ValueError(f"structure is {arguments.shown(structure)}: it must be a pair (n, m)")
+    m = arguments.integer(numbers[1], "m", 1)
+    return arguments.integer(numbers[0], "n", 0, m), m
 
 
 def prune_gradually(

@@ -151,6 +151,14 @@ def test_nothing_that_is_passed_in_is_changed():
     assert [a.tobytes() for a in (*model.weights, *model.biases, X)] == before
 
 
+def test_numbers_of_any_integer_type_prune_alike():
+    # the 300 inputs, and the 25 * (8 - 1 + 4) epochs after the last cut, are more than a byte holds
+    small = Pruning(structure=(np.uint8(2), np.uint8(4)), steps=np.int8(8), epochs=np.int8(25))
+    assert small == Pruning(structure=[2, 4], steps=8, epochs=25)
+    assert [type(n) for n in (*small.structure, small.steps, small.epochs)] == [int] * 4
+    small.fits((300, 10))
+
+
 @pytest.mark.parametrize(
     ("how", "k", "error", "message"),
     [
@@ -160,6 +168,10 @@ def test_nothing_that_is_passed_in_is_changed():
         ({"steps": 0}, 3, ValueError, "steps is 0: it must be at least 1"),
         ({"epochs": -1}, 3, ValueError, "epochs is -1: it must be at least 0"),
         ({"structure": (5, 4)}, 3, ValueError, "n is 5: it must be from 0 to 4"),
+        ({"structure": (1, 2, 4)}, 3, ValueError, r"structure is \(1, 2, 4\): it must be a pair \(n, m\)"),
+        ({"structure": 4}, 3, TypeError, r"structure is 4: it must be a pair \(n, m\)"),
+        ({"structure": "24"}, 3, TypeError, r"structure is '24': it must be a pair \(n, m\)"),
+        ({"structure": (1, 4.0)}, 3, TypeError, "m is 4.0"),
         ({"structure": (1, 3)}, 3, ValueError, "structure is 1:3: layer 0 has 8 inputs, no multiple of 3"),
         ({}, 89, ValueError, "k is 89: it must be from 0 to 88"),
         ({}, 1.5, TypeError, "k is 1.5"),
