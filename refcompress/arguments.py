@@ -196,7 +196,9 @@ def real_number(
     below = low is not None and (number <= low if exclusive else number < low)
     above = high is not None and (number >= high if exclusive else number > high)
     if not np.isfinite(number) or below or above:
-        raise ValueError(f"{name} is {shown(value, str)}: it must be {_interval(low, high, exclusive=exclusive)}")
+        inside = np.isinf(number) and not (below or above)
+        must = "finite" if inside else _interval(low, high, exclusive=exclusive)
+        raise ValueError(f"{name} is {shown(value, str)}: it must be {must}")
     return number
 
 

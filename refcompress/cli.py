@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from refcompress import __version__
-from refcompress.commands.terminal import forget_output
+from refcompress.commands.terminal import forget_output, said
 
 # in the order of the help; each is a module of refcompress.commands, which imports what is heavy when it runs
 COMMANDS = ("demo", "explore", "compress", "operations", "verify", "vectors", "audit", "peers")
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: for wrong usage, one line on standard error and 2."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack the signs of the formulas
@@ -62,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # whoever read the output has stopped
             forget_output()
             status = 128 + signal.SIGPIPE
-        except (ValueError, OSError, ArithmeticError) as error:
-            print(f"refcompress: {_said(error)}", file=sys.stderr)
+        except (ValueError, OSError, ArithmeticError, MemoryError) as error:
+            print(f"refcompress: {said(error)}", file=sys.stderr)
             status = WRONG_USAGE
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -71,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _said(error: Exception) -> str:
-    """Return what an error says; of a file that cannot be opened or made, its name and why."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error)
+def _open_what_is_closed() -> None:
+    """Give a program that was started without a standard stream (``>&-``) one that leads nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - it stays open
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str] | None]:

@@ -52,12 +52,34 @@ def test_the_status_of_the_command_is_the_status(act, capsys):
         (ValueError("sparsity is 2: it must be from 0 to 1"), "sparsity is 2: it must be from 0 to 1"),
         (FileNotFoundError(2, "No such file or directory", "x.csv"), "x.csv: No such file or directory"),
         (FloatingPointError("the loss is nan"), "the loss is nan"),
+        (MemoryError("Unable to allocate 5 TiB"), "not enough memory: Unable to allocate 5 TiB"),
+        (MemoryError(), "not enough memory"),
+        (FileNotFoundError(2, "No such file or directory", "a\nb.csv"), r"a\nb.csv: No such file or directory"),
+        (ValueError("two\r\nlines"), r"two\nlines"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(act, capsys, error, line):
     act(raising(error))
     assert main(["act"]) == 2
     assert capsys.readouterr() == ("", f"refcompress: {line}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "words", "status"),
+    [
+        (">&-", ["operations"], 0),
+        ("2>&-", ["operations", "nothing"], 2),
+        (">&- 2>&-", ["operations", "nothing"], 2),
+        ("<&-", ["vectors", "judge", "quantize"], 2),
+        (">&-", ["nothing"], 2),
+    ],
+)
+def test_a_standard_stream_that_is_closed_is_no_fault(redirected, words, status):
+    shell = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-m", "refcompress", *words]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == status
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
 
 
 def test_a_fault_of_our_own_is_not_hidden(act):

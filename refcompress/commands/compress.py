@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refcompress.commands.table import table
+from refcompress.commands.terminal import tell
 
 if TYPE_CHECKING:
     from refcompress.compression import Compression, Plan, Stage
@@ -140,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
         return _compare(options, plan)
     out = None if options.out is None else _folder(options.out)
     dataset = _data(options)
-    result = compress(dataset, plan, tell=_tell)
+    result = compress(dataset, plan, tell=tell)
     if out is not None:
         _write(out, result)
         _draw(out, result, dataset)
@@ -157,7 +158,12 @@ def run(options: argparse.Namespace) -> int:
 def _data(options: argparse.Namespace) -> "Dataset":
     from refcompress.datasets import load, load_digits
 
-    return load_digits() if options.data is None else load(options.data, label=options.label, header=options.header)
+    if options.data is not None:
+        return load(options.data, label=options.label, header=options.header)
+    for name in ("label", "header"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name} needs --data FILE: the bundled digits are no table")
+    return load_digits()
 
 
 def _compare(options: argparse.Namespace, plan: "Plan") -> int:
@@ -172,11 +178,11 @@ def _compare(options: argparse.Namespace, plan: "Plan") -> int:
     seeds = range(plan.seed, plan.seed + len(SEEDS))
     with tqdm(total=count(seeds), desc="comparing", unit="method", disable=None) as bar:
 
-        def tell(text: str) -> None:
+        def done(text: str) -> None:
             bar.set_postfix_str(text, refresh=False)
             bar.update()
 
-        rows = compare_methods(_data(options), plan, seeds=seeds, tell=tell)
+        rows = compare_methods(_data(options), plan, seeds=seeds, tell=done)
     if options.json:
         methods = [{**asdict(row), "differences": row.differences, "verdict": row.verdict} for row in rows]
         print(json.dumps({"plan": asdict(plan), "seeds": list(seeds), "methods": methods}, indent=2))
@@ -199,11 +205,6 @@ def method_tables(rows: "Sequence[Row]", seeds: Sequence[int]) -> str:
     return "\n\n".join([*tables, FOOT.format(first=seeds[0], last=seeds[-1])])
 
 
-def _tell(text: str) -> None:
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)
-
-
 def _folder(name: str) -> Path:
     folder = Path(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,7 +220,7 @@ def report(result: "Compression", rows: "Sequence[Comparison] | None" = None) ->
 def _quantization_aware(dataset: "Dataset", plan: "Plan") -> "Sequence[Comparison]":
     from refcompress.quantization_aware import compare
 
-    _tell("training with quantized weights, and without")
+    tell("training with quantized weights, and without")
     return compare(dataset, hidden=plan.student_hidden)
 
 
@@ -277,4 +278,4 @@ def _draw(folder: Path, result: "Compression", dataset: object) -> None:
     from refcompress.plots import draw_frontier
     from refcompress.sweep import sweep
 
-    draw_frontier(folder / "frontier.png", sweep(result, dataset, tell=_tell), result.stages)  # type: ignore[arg-type]
+    draw_frontier(folder / "frontier.png", sweep(result, dataset, tell=tell), result.stages)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from refcompress.commands.compress import one_thread_each, stage_table
+from refcompress.commands.terminal import takes_colour, tell
 
 SUMMARY = "the tour: compress a real model, then verify four sample implementations"
 
@@ -30,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
     from refcompress.verify import check
 
     print("A teacher for handwritten digits, distilled into a student, pruned to 20% and quantized to 8 bits:\n")
-    result = compress(load_digits(), tell=_tell)
+    result = compress(load_digits(), tell=tell)
     print(stage_table(result.stages))
     print("\nFour implementations of the formulas, held against the reference:")
-    colour = sys.stdout.isatty()
+    colour = takes_colour(sys.stdout)
     for name, operation, settings in SAMPLES:
         report = check(getattr(refcompress.samples, name), operation, **settings)
         print(f"\n$ refcompress verify {operation} refcompress.samples:{name}{_options(settings)}")
@@ -43,8 +44,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _options(settings: dict[str, Any]) -> str:
     return "".join(f" --set {name}={value}" for name, value in settings.items())
-
-
-def _tell(text: str) -> None:
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)

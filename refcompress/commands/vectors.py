@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from refcompress.commands.terminal import takes_colour, write
+from refcompress.commands.terminal import said, takes_colour, write
 
 if TYPE_CHECKING:
     from refcompress.verify.answers import Reply
@@ -187,9 +187,9 @@ def _judge(options: argparse.Namespace) -> int:
         else:
             report = _report(_Choice(options, read_header(options.file)), replies, options.file)
     except (ValueError, OSError) as error:
-        print(f"refcompress vectors judge: {error}", file=sys.stderr)
+        print(f"refcompress vectors judge: {said(error)}", file=sys.stderr)
         if options.json:
-            write(json.dumps(_nothing_found(options, str(error)).json(), indent=2))
+            write(json.dumps(_nothing_found(options, said(error)).json(), indent=2))
         return 2
     write(json.dumps(report.json(), indent=2) if options.json else report.text(colour=takes_colour(sys.stdout)))
     return STATUS[report.verdict]

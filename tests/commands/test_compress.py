@@ -74,6 +74,13 @@ def test_json_holds_the_accuracies_of_quantization_aware_training_seed_by_seed(q
     assert all(len(row[name]) == 2 for row in rows for name in ("floats", "after", "aware"))
 
 
+@pytest.mark.parametrize("options", [["--label", "kind"], ["--header"], ["--no-header"], ["--compare", "--header"]])
+def test_what_says_how_to_read_a_table_needs_one(quick, capsys, options):
+    assert main(["compress", *options]) == 2
+    name = "label" if "--label" in options else "header"
+    assert capsys.readouterr() == ("", f"refcompress: --{name} needs --data FILE: the bundled digits are no table\n")
+
+
 @pytest.mark.parametrize(
     ("options", "name", "value"),
     [

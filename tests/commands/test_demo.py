@@ -1,10 +1,16 @@
+import argparse
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from terminals import Terminal
 
+import refcompress.compression
 import refcompress.samples
+from refcompress.commands import demo
 from refcompress.commands.demo import SAMPLES
+from refcompress.compression import Stage
 from refcompress.verify import check
 
 VERDICTS = {
@@ -33,3 +39,15 @@ def test_the_tour_compresses_and_verifies(command):
     assert done.stdout.count("$ refcompress verify") == len(SAMPLES)
     assert done.stdout.count(" differs from ") == 3
     assert done.stdout.count(" agrees with quantize\n") == 1
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_the_tour_has_colours_for_terminals_whose_user_wants_them(monkeypatch, no_color, coloured):
+    stages = (Stage("teacher", 1.0, 1, 1, 1, 1),)
+    monkeypatch.setattr(refcompress.compression, "compress", lambda dataset, tell: SimpleNamespace(stages=stages))
+    monkeypatch.setattr(demo, "SAMPLES", SAMPLES[1:2])
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    demo.run(argparse.Namespace())
+    assert ("\x1b[" in sys.stdout.getvalue()) == coloured

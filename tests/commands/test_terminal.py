@@ -5,7 +5,7 @@ import sys
 import pytest
 from terminals import Terminal
 
-from refcompress.commands.terminal import takes_colour, write
+from refcompress.commands.terminal import takes_colour, tell, write
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ def test_colours_are_for_terminals_whose_user_wants_them(monkeypatch, stream, no
     if no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     assert takes_colour(stream) is wanted
+
+
+@pytest.mark.parametrize(("stream", "heard"), [(Terminal(), "done\n"), (io.StringIO(), "")])
+def test_progress_is_told_to_a_terminal_alone(monkeypatch, stream, heard):
+    monkeypatch.setattr(sys, "stderr", stream)
+    tell("done")
+    assert stream.getvalue() == heard
 
 
 def test_text_is_printed_as_a_line(capsys):

@@ -42,6 +42,13 @@ def test_the_stream_is_a_line_for_each_vector(capsys):
     assert capsys.readouterr().out.splitlines() == [line(v.number, v.args) for v in vectors(QUANTIZE, BITS)]
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "npz", "hex", "txt"])
+def test_a_missing_file_of_answers_is_named(tmp_path, monkeypatch, capsys, ending):
+    monkeypatch.chdir(tmp_path)
+    assert main(["vectors", "judge", "quantize", f"none.{ending}"]) == 2
+    assert capsys.readouterr() == ("", f"refcompress vectors judge: none.{ending}: No such file or directory\n")
+
+
 def test_the_layout_is_said(capsys):
     assert main(["vectors", "stream", "quantize", "--set", "bits=8", "--layout"]) == 0
     assert "  p: an integer: 1 word" in capsys.readouterr().out.splitlines()
