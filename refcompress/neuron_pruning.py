@@ -14,6 +14,7 @@ from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.mlp.layers import ACTIVATIONS
 from refcompress.mlp.network import MLP, hidden_features
+from refcompress.mlp.precision import narrow
 from refcompress.pruning.scores import masks_by_score
 
 SIDES = ("incoming", "outgoing", "both")
@@ -159,10 +160,10 @@ def remove_neurons(model: MLP, keep: Sequence[npt.ArrayLike]) -> MLP:
     for i, mask in enumerate(masks):
         constant = ~mask & np.asarray((model.weights[i] == 0).all(axis=0), np.bool_)
         if constant.any():
-            biases[i + 1] = biases[i + 1] + _activated(biases[i][constant], model) @ weights[i + 1][constant]
+            folded = biases[i + 1] + _activated(biases[i][constant], model) @ weights[i + 1][constant]
+            biases[i + 1] = narrow(folded, biases[i + 1].dtype)
         weights[i], biases[i] = weights[i][:, mask], biases[i][mask]
         weights[i + 1] = weights[i + 1][mask]
-    biases = [b.astype(old.dtype, copy=False) for b, old in zip(biases, model.biases, strict=True)]
     return MLP(weights, biases, model.activation)  # type: ignore[arg-type]  # the constructor makes tuples of them
 
 

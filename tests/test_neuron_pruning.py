@@ -1,6 +1,7 @@
 from fractions import Fraction
 from itertools import pairwise
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -112,6 +113,15 @@ def test_over_the_model_the_layers_are_compared_with_each_other():
 def test_the_product_of_both_norms_does_not_see_how_they_are_shared():
     w = [np.array([[3.0, 6.0], [4.0, 8.0]]), np.array([[2.0], [1.0]])]
     assert neuron_norms(MLP(w, [np.zeros(2), np.zeros(1)]), side="both")[0].tolist() == [10.0, 10.0]
+
+
+def test_a_folded_bias_is_rounded_once():
+    # 1 + 2^-8 is a tie of bfloat16, and 2^-30 above it is lost in a float32
+    bfloat16 = ml_dtypes.bfloat16
+    weights = [np.zeros((1, 3), bfloat16), np.array([[1.0], [2.0**-30], [1.0]], bfloat16)]
+    model = MLP(weights, [np.array([2.0**-8, 1.0, 1.0], bfloat16), np.ones(1, bfloat16)])
+    smaller = remove_neurons(model, [[False, False, True]])
+    assert (smaller.biases[1].dtype, smaller.biases[1].item()) == (bfloat16, 1 + 2.0**-7)
 
 
 @pytest.mark.parametrize("power", [-1074, -1000, -600, 0, 600, 1020])

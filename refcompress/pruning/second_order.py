@@ -54,9 +54,11 @@ def damage_scores(w: npt.ArrayLike, curvature: npt.ArrayLike) -> Array:
     arguments.same_shape(diagonal, weights, "curvature", "w")
     if (diagonal < 0).any():
         arguments.refuse_element("curvature", diagonal, diagonal < 0, "a minimum has no negative curvature")
-    wide = weights.astype(np.float64)
+    wide, diagonal = weights.astype(np.float64), diagonal.astype(np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        scores = wide * wide * (diagonal.astype(np.float64) / 2)
+        square = wide * wide
+        # the larger is halved: half of the smallest float64 is none
+        scores = np.maximum(square, diagonal) / 2 * np.minimum(square, diagonal)
     return np.asarray(np.where(diagonal == 0, 0.0, scores))  # not infinity times 0
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from refcompress import arguments
 from refcompress.arguments import Array
+from refcompress.rounding import narrow
 
 
 def smoothing_scales(
@@ -93,7 +94,7 @@ def smooth(x: npt.ArrayLike, w: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Array,
     Returns
     -------
     numpy.ndarray, numpy.ndarray
-        X / s and s W, computed in float64 and rounded to the dtype of x and of w (float64 for integers).
+        X / s and s W, computed in float64 and rounded once to the dtype of x and of w (float64 for integers).
 
     Raises
     ------
@@ -124,7 +125,7 @@ def smooth(x: npt.ArrayLike, w: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Array,
         arguments.refuse_element("s", scales, wide <= 0, "it must be positive")
     with np.errstate(over="ignore", under="ignore"):
         divided, multiplied = inputs.astype(np.float64) / wide, weights.astype(np.float64) * wide[:, None]
-        return divided.astype(inputs.dtype), multiplied.astype(weights.dtype)
+        return narrow(divided, inputs.dtype), narrow(multiplied, weights.dtype)
 
 
 def _matrix(value: npt.ArrayLike, name: str) -> Array:

@@ -98,6 +98,28 @@ def test_damage_knows_that_a_flat_direction_costs_nothing():
     assert damage_scores([1e200, 1e200, 0.0], [0.0, 1.0, 5.0]).tolist() == [0.0, np.inf, 0.0]
 
 
+EDGES = [0.0, 5e-324, 1.5e-323, 2.0**-1022, 3e-200, 1.1, 3e200, 1.7976931348623157e308]
+
+
+@pytest.mark.parametrize("w", EDGES)
+@pytest.mark.parametrize("curvature", EDGES)
+def test_damage_is_the_square_and_its_product_each_rounded_once(w, curvature):
+    square = w * w
+    (score,) = damage_scores([w], [curvature]).tolist()
+    if square == np.inf:
+        assert score == (np.inf if curvature else 0.0)
+    else:
+        assert score == rounded(Fraction(square) * Fraction(curvature) / 2)
+
+
+def rounded(value):
+    """A rational number to the nearest float64, by Python's own division of integers."""
+    try:
+        return value.numerator / value.denominator
+    except OverflowError:
+        return np.inf
+
+
 def test_inputs_are_not_changed():
     w, h = np.array([1.0, 3.0]), np.array([[2.0, 1.0], [1.0, 2.0]])
     w.flags.writeable = h.flags.writeable = False

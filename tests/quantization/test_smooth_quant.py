@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,6 +134,16 @@ def test_inputs_are_left_as_they_are_whatever_their_layout():
     inputs, weights = smooth(x, w, smoothing_scales(np.ones(3), w))
     assert (inputs.tolist(), weights.tolist()) == (x.tolist(), w.tolist())
     assert (inputs.dtype, weights.dtype) == (np.float32, np.float16)
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.float16, np.float32])
+def test_quotients_and_products_are_rounded_once(dtype):
+    # above a tie of the dtype by less than the last place of a float32
+    last = float(ml_dtypes.finfo(dtype).eps)
+    above = 1 + last / 2 + 2.0**-40
+    one = np.ones((1, 1), dtype)
+    assert smooth(one, one, [above])[1].item() == 1 + last
+    assert smooth(one, one, [1 / above])[0].item() == 1 + last
 
 
 def test_empty_layers_stay_empty():
