@@ -47,7 +47,9 @@ def extract_knowledge(teacher: MLP, x: npt.ArrayLike, *, sizes: Sequence[int] | 
     Raises
     ------
     ValueError
-        For inputs or sizes that do not fit the teacher.
+        For inputs or sizes that do not fit the teacher, for sizes and an x without rows.
+    TypeError
+        For an x that holds no numbers, for sizes and a teacher of fractions.
 
     References
     ----------
@@ -80,20 +82,29 @@ def _most_important(teacher: MLP, outputs: Array, features: Sequence[Array], siz
         for i, size in enumerate(arguments.iterated(sizes, "sizes", "a list of widths"))
     ]
     _check_fit(teacher, widths)
-    kept = np.arange(widths[0])
+    if len(widths) == 2:
+        return MLP(teacher.weights, teacher.biases, teacher.activation)
+    if outputs.dtype == object:
+        raise TypeError("teacher holds fractions: a student's start is fitted in floats")
+    if not len(outputs):
+        raise ValueError("x has no rows: which neurons are important shows itself on examples")
+    kept, hidden = np.arange(widths[0]), outputs
     weights, biases = [], []
-    hidden = None
     for number, width in enumerate(widths[1:-1]):
-        importance = np.abs(features[number]).mean(axis=0) * np.abs(teacher.weights[number + 1]).sum(axis=1)
+        heard = np.abs(at_least_float32(teacher.weights[number + 1])).sum(axis=1)
+        importance = np.abs(at_least_float32(features[number])).mean(axis=0) * heard
         chosen = np.flatnonzero(top_k_mask(importance, width))
         weights.append(teacher.weights[number][np.ix_(kept, chosen)])
         biases.append(teacher.biases[number][chosen])
         kept, hidden = chosen, features[number][:, chosen]
-    if hidden is None:
-        return MLP(teacher.weights[:1], teacher.biases[:1], teacher.activation)
-    extended = np.column_stack([hidden, np.ones(len(hidden))])
-    solution = np.linalg.lstsq(extended, outputs, rcond=None)[0]
+    extended = np.column_stack([hidden.astype(np.float64), np.ones(len(hidden))])
+    solution = np.linalg.lstsq(extended, outputs.astype(np.float64), rcond=None)[0]
     return MLP((*weights, solution[:-1]), (*biases, solution[-1]), teacher.activation)
+
+
+def at_least_float32(array: Array) -> Array:
+    """Return an array of float64 as it is and any other in float32: sums of 16 bits are no sums."""
+    return array if array.dtype == np.float64 else array.astype(np.float32)
 
 
 def _check_fit(teacher: MLP, widths: Sequence[int]) -> None:

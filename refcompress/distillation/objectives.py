@@ -12,7 +12,7 @@ import numpy.typing as npt
 from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.distillation.features import angle_relation, distance_relation
-from refcompress.distillation.knowledge import Knowledge
+from refcompress.distillation.knowledge import Knowledge, at_least_float32
 from refcompress.distillation.losses import distillation_gradient, distillation_loss
 from refcompress.mlp.network import MLP, initialize
 from refcompress.mlp.optimizers import Optimizer
@@ -24,10 +24,13 @@ def target_outputs(knowledge: Knowledge) -> Array:
 
     Neither changes which class is the largest, and a student's mse then has one natural size whatever the teacher's.
     A constant added to all logits of an example changes no softmax, so that the centre carries no knowledge.
+    Computed in float64 for outputs of float64, else in float32.
     """
-    centred = knowledge.outputs - knowledge.outputs.mean(axis=1, keepdims=True)
-    spread = float(centred.std())
-    return np.asarray(centred / spread if spread > 0 else centred)
+    outputs = at_least_float32(knowledge.outputs)
+    centred = outputs - outputs.mean(axis=1, keepdims=True)
+    near_one = np.ldexp(centred, -np.frexp(np.abs(centred).max(initial=0.0))[1])  # so that no square overflows
+    spread = float(near_one.std())
+    return np.asarray(near_one / spread if spread > 0 else centred)
 
 
 def squared_distance(knowledge: Knowledge, temperature: float) -> Objective:

@@ -1,3 +1,6 @@
+from fractions import Fraction
+
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +78,25 @@ def test_the_neurons_that_contribute_most_are_kept(outgoing, kept):
     # mean |h| * sum |w_out| with x = 1 everywhere
     start = extract_knowledge(teacher, np.ones((5, 4)), sizes=(4, 2, 2)).start
     assert np.array_equal(start.weights[0], w1[:, kept])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32])
+def test_a_teacher_of_few_bits_has_the_important_neurons_of_the_same_one_in_float64(dtype):
+    teacher = initialize((4, 400, 3), seed=0, dtype=dtype)
+    wide = MLP(*([a.astype(np.float64) for a in arrays] for arrays in (teacher.weights, teacher.biases)))
+    # numbers that 16 bits add up to infinity, and whose features they hold
+    x = (X.astype(dtype) * np.array(64, dtype)).astype(dtype)
+    start, expected = (extract_knowledge(t, x, sizes=(4, 200, 3)).start for t in (teacher, wide))
+    assert start.weights[0].astype(np.float64).tolist() == expected.weights[0].tolist()
+    assert np.isfinite(start.weights[1]).all()
+
+
+def test_a_start_needs_examples_and_floats():
+    with pytest.raises(ValueError, match="x has no rows: which neurons are important"):
+        extract_knowledge(initialize((4, 8, 3)), np.zeros((0, 4)), sizes=(4, 2, 3))
+    one = np.array([[Fraction(1)]])
+    with pytest.raises(TypeError, match="teacher holds fractions: a student's start is fitted in floats"):
+        extract_knowledge(MLP([one, one], [one[0], one[0]]), one, sizes=(1, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from inspect import signature
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -36,7 +37,7 @@ def same(arrays, others):
     return [a.tolist() for a in arrays] == [b.tolist() for b in others]
 
 
-@pytest.mark.parametrize("scale", [1.0, 2.0**-20])
+@pytest.mark.parametrize("scale", [1.0, 2.0**-20, 2.0**-600, 2.0**1000])
 def test_targets_are_centred_over_the_classes_and_have_spread_1(scale):
     outputs = scale * (KNOWLEDGE.outputs + np.arange(20)[:, None])
     targets = target_outputs(Knowledge(outputs, (), None))
@@ -44,6 +45,16 @@ def test_targets_are_centred_over_the_classes_and_have_spread_1(scale):
     assert np.abs(targets.sum(axis=1)).max() < 1e-12
     assert abs(targets.std() - 1) < 1e-12
     assert np.array_equal(targets.argmax(axis=1), outputs.argmax(axis=1))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32])
+@pytest.mark.parametrize("scale", [2.0**-10, 1.0, 2.0**10])
+def test_outputs_of_few_bits_are_centred_and_scaled_as_well(dtype, scale):
+    outputs = (scale * KNOWLEDGE.outputs).astype(dtype)
+    targets = target_outputs(Knowledge(outputs, (), None)).astype(np.float64)
+    wide = target_outputs(Knowledge(outputs.astype(np.float64), (), None))
+    # float32: 3 terms of a mean and 60 of a deviation, each below 4 after scaling, leave less than 64 * 4 * 2^-24
+    assert np.abs(targets - wide).max() < 2.0**-16
 
 
 def test_equal_outputs_give_zero_targets():
