@@ -88,7 +88,7 @@ def _most_important(teacher: MLP, outputs: Array, features: Sequence[Array], siz
         raise TypeError("teacher holds fractions: a student's start is fitted in floats")
     if not len(outputs):
         raise ValueError("x has no rows: which neurons are important shows itself on examples")
-    kept, hidden = np.arange(widths[0]), outputs
+    kept = np.arange(widths[0])
     weights, biases = [], []
     for number, width in enumerate(widths[1:-1]):
         heard = np.abs(at_least_float32(teacher.weights[number + 1])).sum(axis=1)
@@ -96,9 +96,10 @@ def _most_important(teacher: MLP, outputs: Array, features: Sequence[Array], siz
         chosen = np.flatnonzero(top_k_mask(importance, width))
         weights.append(teacher.weights[number][np.ix_(kept, chosen)])
         biases.append(teacher.biases[number][chosen])
-        kept, hidden = chosen, features[number][:, chosen]
-    extended = np.column_stack([hidden.astype(np.float64), np.ones(len(hidden))])
-    solution = np.linalg.lstsq(extended, outputs.astype(np.float64), rcond=None)[0]
+        kept = chosen
+    hidden = features[len(widths) - 3][:, kept].astype(np.float64)
+    extended = np.column_stack([hidden, np.ones(len(hidden))])
+    solution = np.linalg.lstsq(extended, outputs.astype(np.float64))[0]
     return MLP((*weights, solution[:-1]), (*biases, solution[-1]), teacher.activation)
 
 
