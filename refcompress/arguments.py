@@ -8,6 +8,7 @@ it must be, what came, and the first offending index.
 import math
 import operator
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -265,6 +266,14 @@ def widths(value: Any, name: str) -> list[int]:
     for i, size in enumerate(sizes):
         if size > MOST_ELEMENTS:
             raise ValueError(f"{name}[{i}] is {shown(size)}: no layer has more than {MOST_ELEMENTS:,} units")
+    return sizes
+
+
+def network_widths(inputs: int, hidden: Sequence[int], outputs: int) -> tuple[int, ...]:
+    """Return the widths of a network with these hidden layers; raise for a layer that no memory holds."""
+    sizes = (inputs, *widths(hidden, "hidden"), outputs)
+    for shape in pairwise(sizes):
+        room(shape, "a layer of hidden")
     return sizes
 
 

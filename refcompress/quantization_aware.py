@@ -248,7 +248,7 @@ def _run(
     """Return the accuracy in floats, and the two quantized ones at each width, for one seed."""
     training, test = split(dataset, test=0.2, seed=seed)
     objective = classification(training.y)
-    model = initialize((training.x.shape[1], *hidden, len(dataset.class_names)), seed=seed)
+    model = initialize(arguments.network_widths(training.x.shape[1], hidden, len(dataset.class_names)), seed=seed)
     half = train(model, training.x, objective, optimizer=OPTIMIZER, epochs=epochs, seed=seed).model
     whole = train(half, training.x, objective, optimizer=OPTIMIZER, epochs=epochs, seed=seed + 1).model
     pairs = []

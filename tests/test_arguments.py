@@ -190,3 +190,14 @@ def test_finite_numbers_are_kept_as_they_are_and_integers_become_float64():
     x = np.array([1.5, -0.0], np.float32)
     assert arguments.finite_array(x, "x", "used") is x
     assert arguments.finite_array([1, 2], "x", "used").dtype == np.float64
+
+
+def test_the_widths_of_a_network_are_those_of_its_hidden_layers_between_its_ends():
+    assert arguments.network_widths(4, (np.int8(3), 2), 5) == (4, 3, 2, 5)
+    assert arguments.network_widths(4, (), 5) == (4, 5)
+
+
+@pytest.mark.parametrize("ends", [(2**31, 1), (1, 2**31)])
+def test_a_layer_that_no_memory_holds_is_one_of_hidden(ends):
+    with pytest.raises(ValueError, match=r"a layer of hidden is \(.*\): no array has more than"):
+        arguments.network_widths(ends[0], (32768,), ends[1])

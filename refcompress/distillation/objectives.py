@@ -221,9 +221,9 @@ def hinted_start(
     features = knowledge.features[layer].astype(np.float64)
     spread = float(features.std())
     objective = regression(features / spread if spread > 0 else features)
-    with_regressor = initialize((inputs.shape[1], *widths, features.shape[1]), seed=seed)
+    with_regressor = initialize(arguments.network_widths(inputs.shape[1], widths, features.shape[1]), seed=seed)
     learned = train(with_regressor, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed).model
-    fresh = initialize((inputs.shape[1], *widths, knowledge.outputs.shape[1]), seed=seed)
+    fresh = initialize(arguments.network_widths(inputs.shape[1], widths, knowledge.outputs.shape[1]), seed=seed)
     return MLP((*learned.weights[:-1], fresh.weights[-1]), (*learned.biases[:-1], fresh.biases[-1]), fresh.activation)
 
 

@@ -57,7 +57,7 @@ def train_teacher(
         raise ValueError("labels is empty: a teacher learns from examples")
     if (many := classes >= arguments.MOST_ELEMENTS).any():
         arguments.refuse_element("labels", classes, many, "no network has as many classes")
-    sizes = (inputs.shape[1], *arguments.widths(hidden, "hidden"), int(classes.max()) + 1)
+    sizes = arguments.network_widths(inputs.shape[1], hidden, int(classes.max()) + 1)
     model = initialize(sizes, seed=seed)
     return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)
 
@@ -114,7 +114,7 @@ def train_student(
         raise ValueError(
             f"x has {len(inputs)} rows, the knowledge {len(knowledge.outputs)}: they must be the same inputs"
         )
-    sizes = (inputs.shape[1], *arguments.widths(hidden, "hidden"), knowledge.outputs.shape[1])
+    sizes = arguments.network_widths(inputs.shape[1], hidden, knowledge.outputs.shape[1])
     model = initialize(sizes, seed=seed) if start is None else start
     objective = distillation_objective(knowledge, labels, label_weight, loss=loss, temperature=temperature)
     return train(model, inputs, objective, optimizer=optimizer, epochs=epochs, seed=seed, progress=progress)
