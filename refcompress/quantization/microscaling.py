@@ -106,11 +106,10 @@ def mx_quantize(x: npt.ArrayLike, format: str, *, axis: int = -1, rounding: str 
     block_format = MX_FORMATS[arguments.choice(format, "format", MX_FORMATS)]
     arguments.choice(rounding, "rounding", ROUNDING)
     blocks, axis = blocks_of(arguments.float_array(x, "x"), "x", axis, MX_BLOCK)
-    largest = np.abs(blocks).max(axis=-1)
-    lost = np.isnan(largest)
-    exponents = _scale_exponents(largest, block_format.emax)
-    v = np.where(lost[..., None], 0.0, _times_power(blocks, -exponents[..., None]))
-    elements = _round_elements(v, block_format.element, rounding)
+    lost = np.isnan(blocks).any(axis=-1)
+    kept = np.where(lost[..., None], 0.0, blocks)
+    exponents = _scale_exponents(np.abs(kept).max(axis=-1), block_format.emax)
+    elements = _round_elements(_times_power(kept, -exponents[..., None]), block_format.element, rounding)
     scales = np.where(lost, np.nan, np.ldexp(1.0, exponents)).astype(np.float32)
     return joined(elements, axis), np.moveaxis(scales, -1, axis)
 
@@ -124,8 +123,8 @@ def _scale_exponents(largest: Array, emax: int) -> Array:
 
 
 def _times_power(x: Array, exponents: Array) -> Array:
-    """Return x * 2^exponent: exact, but infinite past the largest float, and kept from 0."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    """Return x * 2^exponent, far below the largest float: exact, but kept from 0."""
+    with np.errstate(under="ignore"):
         v = np.ldexp(x, exponents)
     keep_from_zero(v, x)
     return v
@@ -240,17 +239,19 @@ def nvfp4_quantize(
         if np.isinf(array).any():
             arguments.refuse_element("x", array, np.isinf(array), "an infinity has no place in NVFP4")
     blocks, axis = blocks_of(array, "x", axis, NVFP4_BLOCK)
-    magnitudes = np.abs(blocks)
+    nan = np.isnan(blocks)
+    lost = nan.any(axis=-1)
+    magnitudes = np.where(nan, 0.0, np.abs(blocks))
     if tensor_scale is None:
-        largest = np.where(np.isnan(magnitudes), 0.0, magnitudes).max(initial=0.0)
-        t = _float32(np.clip(_quotient(largest, np.array(NVFP4_SCALES[1] * NVFP4_ELEMENT)), *FLOAT32_ENDS))
+        whole = _quotient(magnitudes.max(initial=0.0), np.array(NVFP4_SCALES[1] * NVFP4_ELEMENT))
+        t = _float32(np.clip(whole, *FLOAT32_ENDS))
     else:
         t = _tensor_scale(tensor_scale)
     scales = round_to_format(_quotient(magnitudes.max(axis=-1), np.array(NVFP4_ELEMENT * t)), "e4m3fn")
-    scales = np.clip(np.where(np.isnan(scales), np.float32(np.nan), scales), *NVFP4_SCALES)  # of all NaNs, one
-    lost = np.isnan(scales)[..., None]
-    steps = np.where(lost, 1.0, scales.astype(np.float64)[..., None] * t)  # 4 bits times 24: exact
-    elements = round_to_format(_quotient(np.where(lost, 0.0, blocks), steps), "e2m1fn")
+    scales = np.clip(scales, *NVFP4_SCALES)
+    steps = scales.astype(np.float64) * t  # 4 bits times 24: exact
+    elements = round_to_format(_quotient(np.where(lost[..., None], 0.0, blocks), steps[..., None]), "e2m1fn")
+    scales = np.where(lost, np.float32(np.nan), scales)
     return joined(elements, axis), np.moveaxis(scales, -1, axis), t
 
 
@@ -273,7 +274,7 @@ def _quotient(x: Array, d: Array) -> Array:
     is exact in float64. An x beside it differs from it by 2^-52 x / m at least, where m < 2 is the significand of x:
     x / d differs from T by more than half of the distance between T and the next float64, and is not rounded to T.
     """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the last for a nan
+    with np.errstate(over="ignore", under="ignore"):
         return np.asarray(x / d)
 
 

@@ -98,7 +98,8 @@ def test_a_nan_makes_the_scale_of_its_block_ff_and_of_no_other(name, place):
     assert encode(scales, "e8m0fnu").tolist()[1] == 0xFF
     back = mx_dequantize(elements, scales)
     assert np.isnan(back).tolist() == [False] * 32 + [True] * 32 + [False] * 32
-    assert np.isfinite(elements).all()
+    assert elements.tolist() == [1.0 / float(scales[0])] * 32 + [0.0] * 32 + [1.0 / float(scales[2])] * 32
+    assert scales[1].tobytes() == np.float32(np.nan).tobytes()
 
 
 @EACH_FORMAT
@@ -136,8 +137,8 @@ def test_the_exponent_is_exact_where_a_logarithm_is_not():
 
 
 def test_the_integers_are_symmetric():
-    x = np.full(32, -1.999)
-    assert np.array_equal(mx_quantize(x, "mxint8")[0], np.full(32, -127 / 64, np.float32))
+    for x in (-1.999, 1.999):
+        assert mx_quantize(np.full(32, x), "mxint8")[0].tolist() == [math.copysign(127 / 64, x)] * 32
 
 
 @pytest.mark.parametrize("rounding", ROUNDING)
@@ -207,6 +208,24 @@ def test_the_ends_of_the_floats_are_nvfp4_though_numpy_raises():
     assert np.isnan(scales).ravel().tolist() == [False, False, True]
     assert np.isnan(back[2]).all()
     assert (tiny[0].tolist(), tiny[1].tolist()) == ([0.0, 6.0] * 8, [448.0])
+
+
+@pytest.mark.parametrize("scale", [1e-40, 2.0**-149, 3e38])
+def test_a_tensor_scale_is_rounded_to_float32_though_numpy_raises(scale):
+    with np.errstate(all="raise"):
+        t = nvfp4_quantize(np.zeros(16), tensor_scale=scale)[2]
+    assert t == float(np.float32(scale))
+
+
+@pytest.mark.parametrize("t", [2.0**-149, 3e38])
+@pytest.mark.parametrize("scale", [0.0, 5e-324, 2.0**-1000, 1e308, np.inf, np.nan, SIGNALLING])
+@pytest.mark.parametrize("element", [0.0, 5e-324, 6.0, 1e308, np.inf, SIGNALLING])
+def test_products_at_the_ends_of_the_floats_are_those_of_ieee_though_numpy_raises(element, scale, t):
+    with np.errstate(all="raise"):
+        back = nvfp4_dequantize(np.full(16, element), [scale], t)
+    with np.errstate(all="ignore"):
+        expected = np.float32(np.float64(element) * (np.float64(scale) * np.float64(np.float32(t))))
+    np.testing.assert_array_equal(back, np.full(16, expected))
 
 
 @settings(max_examples=50)
@@ -298,9 +317,16 @@ def test_a_nan_of_nvfp4_stays_in_its_block():
     x[20] = np.nan
     elements, scales, t = nvfp4_quantize(x)
     assert np.isnan(nvfp4_dequantize(elements, scales, t)).tolist() == [False] * 16 + [True] * 16 + [False] * 16
+    assert elements.tolist() == [6.0] * 16 + [0.0] * 16 + [6.0] * 16
+    assert scales[1].tobytes() == np.float32(np.nan).tobytes()
     x[21] = -x[20]  # whichever of two NaNs a maximum keeps
     assert nvfp4_quantize(x[::-1])[1].tobytes() == scales[::-1].tobytes()
-    assert np.array_equal(elements[:16], np.full(16, 6.0))
+
+
+def test_a_nan_leaves_the_scale_of_the_tensor_to_the_other_numbers():
+    x = np.full(32, 2.0**-10)
+    x[3] = np.nan
+    assert nvfp4_quantize(x)[2] == nvfp4_quantize(np.full(32, 2.0**-10))[2]
 
 
 def test_a_scale_from_a_calibration_lets_blocks_saturate():
@@ -340,5 +366,5 @@ def test_a_scale_from_a_calibration_lets_blocks_saturate():
     ],
 )
 def test_a_bad_call_says_what_is_wrong(call, error, message):
-    with pytest.raises(error, match=message):
+    with np.errstate(all="raise"), pytest.raises(error, match=message):
         call()
