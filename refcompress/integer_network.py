@@ -260,7 +260,7 @@ def quantize_network(
     for number, ((s_x, z_x), (s_y, z_y)) in enumerate(pairwise(formats)):
         w = np.asarray(model.weights[number], np.float64)
         s_w = _symmetric_scale(w, bits)
-        bias = _bias_codes(model.biases[number], s_x, s_w, f"biases[{number}]")
+        bias = _bias_codes(model.biases[number], s_x, s_w, f"model.biases[{number}]")
         with _of_the_model():
             multiplier, shift = quantize_multiplier(_factor(s_x, s_w, s_y, factor_dtype))
         layers.append(

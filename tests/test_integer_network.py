@@ -176,7 +176,9 @@ def test_a_bias_that_int32_does_not_hold_is_refused_where_no_weight_adds_to_it(s
     if fits:
         assert quantize_network(model, x).layers[0].bias.tolist() == [0, bias]
         return
-    with pytest.raises(ValueError, match=rf"biases\[0\]\[1\] is {bias}.0: in units of s_x s_w = 1.0 it is past int32"):
+    with pytest.raises(
+        ValueError, match=rf"model.biases\[0\]\[1\] is {bias}.0: in units of s_x s_w = 1.0 it is past int32"
+    ):
         quantize_network(model, x)
 
 

@@ -124,6 +124,7 @@ def edge_in(value, edge):
 EDGE_ARRAYS = {
     "signalling bfloat16": (np.dtype(ml_dtypes.bfloat16), [0x3F80, 0x7F81, 0xFF81]),
     "signalling float32": (np.dtype(np.float32), [0x3F800000, 0x7F800001, 0xFF800001]),
+    "signalling float64": (np.dtype(np.float64), [0x3FF0000000000000, 0x7FF0000000000001, 0xFFF0000000000001]),
     "largest float64": (np.dtype(np.float64), [0x7FEFFFFFFFFFFFFF, 0xFFEFFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF]),
     "smallest float64": (np.dtype(np.float64), [1, 0x8000000000000001, 0, 1 << 63]),
     "exponentials that underflow": (np.dtype(np.float64), np.array([1.0, -740.0, 1e-200]).view(np.uint64)),
