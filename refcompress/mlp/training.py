@@ -228,8 +228,8 @@ def train(
     Raises
     ------
     ValueError
-        For arrays that do not fit together, a setting outside its range, or a loss that stops being finite (``the loss
-        is nan at epoch 3, batch 12: ...``).
+        For arrays that do not fit together, a setting outside its range, or a loss or an output that stops being
+        finite (``the loss is nan at epoch 3, batch 12: ...``).
     TypeError
         For an x or a model that holds no floats, or a setting of another type.
 
@@ -332,6 +332,8 @@ def _epoch(task: _Task, p: _Flat, g: _Flat, state: Any, order: Array, epoch: int
     for number, start in enumerate(range(0, len(order), task.batch_size), 1):
         rows = order[start : start + task.batch_size]
         output, cache = forward(p.weights, p.biases, task.inputs.take(rows, axis=0), activation)
+        if not np.isfinite(output).all():
+            _refuse(f"an output is not finite at epoch {epoch}, batch {number}", task)
         loss, d_output = task.objective(output, rows)
         if not math.isfinite(loss):
             _refuse(f"the loss is {loss} at epoch {epoch}, batch {number}", task)
@@ -349,6 +351,8 @@ def _epoch(task: _Task, p: _Flat, g: _Flat, state: Any, order: Array, epoch: int
 
 def _validation_loss(task: _Task, p: _Flat, epoch: int) -> float:
     output, _ = forward(p.weights, p.biases, task.inputs[task.held], task.model.activation)
+    if not np.isfinite(output).all():
+        _refuse(f"an output is not finite after epoch {epoch}", task)
     loss = float(task.objective(output, task.held)[0])
     if not math.isfinite(loss):
         _refuse(f"the validation loss is {loss} after epoch {epoch}", task)

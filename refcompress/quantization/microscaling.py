@@ -106,7 +106,7 @@ def mx_quantize(x: npt.ArrayLike, format: str, *, axis: int = -1, rounding: str 
     block_format = MX_FORMATS[arguments.choice(format, "format", MX_FORMATS)]
     arguments.choice(rounding, "rounding", ROUNDING)
     blocks, axis = blocks_of(arguments.float_array(x, "x"), "x", axis, MX_BLOCK)
-    lost = np.isnan(blocks).any(axis=-1)
+    lost = np.asarray(np.isnan(blocks).any(axis=-1))
     kept = np.where(lost[..., None], 0.0, blocks)
     exponents = _scale_exponents(np.abs(kept).max(axis=-1), block_format.emax)
     elements = _round_elements(_times_power(kept, -exponents[..., None]), block_format.element, rounding)
@@ -240,7 +240,7 @@ def nvfp4_quantize(
             arguments.refuse_element("x", array, np.isinf(array), "an infinity has no place in NVFP4")
     blocks, axis = blocks_of(array, "x", axis, NVFP4_BLOCK)
     nan = np.isnan(blocks)
-    lost = nan.any(axis=-1)
+    lost = np.asarray(nan.any(axis=-1))
     magnitudes = np.where(nan, 0.0, np.abs(blocks))
     if tensor_scale is None:
         whole = _quotient(magnitudes.max(initial=0.0), np.array(NVFP4_SCALES[1] * NVFP4_ELEMENT))

@@ -363,12 +363,23 @@ def test_a_mixture_weighs_the_first_and_the_rest_the_second(weight):
             r"the loss is (nan|inf) at epoch \d+, batch \d+: training has diverged; a lower lr than 1000000.0",
         ),
         (SGD(1e300), 50, "a parameter is not finite after epoch 1: training has diverged"),
-        (Adam(1e200), 50, r"the loss is (nan|inf) at epoch 2, batch 1: training has diverged"),
+        (Adam(1e200), 50, "an output is not finite at epoch 2, batch 1: training has diverged"),
     ],
 )
 def test_a_loss_that_stops_being_finite_is_an_error_and_no_warning(optimizer, batch_size, message):
     with pytest.raises(ValueError, match=message):
         train(MODEL, 1e9 * X, regression(GOALS), optimizer=optimizer, epochs=50, batch_size=batch_size)
+
+
+def test_an_objective_is_asked_about_no_output_that_is_not_finite():
+    def objective(output, rows):
+        assert np.isfinite(output).all()
+        return 1.0, 1e200 * np.ones_like(output)
+
+    with pytest.raises(ValueError, match="an output is not finite at epoch 1, batch 2: training has diverged"):
+        train(MODEL, X, objective, optimizer=SGD(1e100), epochs=2, batch_size=25)
+    with pytest.raises(ValueError, match="an output is not finite after epoch 1: training has diverged"):
+        train(MODEL, X, objective, optimizer=SGD(1e100), epochs=2, batch_size=40, validation=0.2)
 
 
 def test_a_validation_loss_that_is_not_finite_is_an_error():
@@ -381,7 +392,7 @@ def test_a_validation_loss_that_is_not_finite_is_an_error():
 
 def test_inputs_past_float32_are_noticed():
     model = initialize((3, 6, 2), dtype=np.float32)
-    with pytest.raises(ValueError, match=r"the loss is (nan|inf) at epoch 1, batch 1"):
+    with pytest.raises(ValueError, match=r"an output is not finite at epoch 1, batch 1"):
         train(model, np.full((4, 3), 1e300), classification([0, 1, 0, 1]), optimizer=SGD(0.1), epochs=1)
 
 
