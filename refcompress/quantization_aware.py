@@ -7,7 +7,7 @@ codes. The biases stay floats.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, sqrt
+from math import isfinite, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -165,6 +165,8 @@ def _straight_through(
     weights, biases = parameters[: len(scales)], parameters[len(scales) :]
     quantized = _on_grid(weights, scales, bits)
     output, cache = forward(quantized, biases, x, activation)
+    if not np.isfinite(output).all():
+        return nan, []  # an objective is asked about numbers alone
     loss, d_output = objective(output, rows)
     dweights, dbiases = backward(d_output, cache, quantized, activation)
     triples = zip(weights, scales, dweights, strict=True)

@@ -157,3 +157,13 @@ def test_the_spread_is_that_of_a_sample():
 def test_bad_calls_are_refused(x, changed, error, text):
     with pytest.raises(error, match=text):
         train_quantization_aware(one_weight(1.0), x, GOAL, **{"bits": 8, "epochs": 4, **changed})
+
+
+def test_an_objective_is_asked_about_no_output_that_is_not_finite():
+    model = MLP([np.full((2, 1), 100.0)], [np.zeros(1)])
+
+    def objective(output, rows):
+        return 0.0, np.where(np.isfinite(output), 0.0, np.nan)
+
+    with pytest.raises(ValueError, match="the loss is nan: training has diverged"):
+        train_quantization_aware(model, np.full((1, 2), 1e307), objective, optimizer=SGD(0.1), epochs=1)
