@@ -166,4 +166,4 @@ def test_an_objective_is_asked_about_no_output_that_is_not_finite():
         return 0.0, np.where(np.isfinite(output), 0.0, np.nan)
 
     with pytest.raises(ValueError, match="the loss is nan: training has diverged"):
-        train_quantization_aware(model, np.full((1, 2), 1e307), objective, optimizer=SGD(0.1), epochs=1)
+        train_quantization_aware(model, np.full((1, 2), 1e307), objective, bits=8, optimizer=SGD(0.1), epochs=1)
