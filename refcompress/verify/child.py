@@ -163,7 +163,7 @@ class Child:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
-                events = ready.select(min(0.5, left))
+                events = ready.select(min(0.5, left))  # with the answer comes all that was printed before it
                 if not events and self.process.poll() is not None:
                     raise EOFError
                 for key, mask in events:
@@ -175,9 +175,6 @@ class Child:
                         todo = todo[self._sent(todo) :]
                         if not todo:
                             ready.modify(self.link, selectors.EVENT_READ)
-            ready.unregister(self.link)
-            for key in list(ready.get_map().values()):  # what was printed before the answer has arrived before it
-                self._drop(key.fd, key.data, ready)
         return pickle.loads(reply[LENGTH:])
 
     def _sent(self, data: memoryview) -> int:
