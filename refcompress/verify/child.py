@@ -157,7 +157,6 @@ class Child:
             ready.register(self.link, selectors.EVENT_READ | selectors.EVENT_WRITE)
             for name, stream in (("output", self.process.stdout), ("error", self.process.stderr)):
                 assert stream is not None
-                os.set_blocking(stream.fileno(), False)
                 ready.register(stream, selectors.EVENT_READ, name)
             while len(reply) < LENGTH + int.from_bytes(reply[:LENGTH]):
                 left = deadline - time.monotonic()
@@ -198,10 +197,7 @@ class Child:
 
     def _drop(self, stream: int, name: str, ready: selectors.BaseSelector) -> None:
         """Read what was printed, and keep the beginning."""
-        try:
-            data = os.read(stream, PIECE)
-        except BlockingIOError:
-            return
+        data = os.read(stream, PIECE)
         if not data:
             ready.unregister(stream)
         self.printed[name] += data[: PRINTED - len(self.printed[name])]
