@@ -76,6 +76,8 @@ class Candidate:
     """What is run, where it is an external program: such a one sees nothing of the layout of arrays."""
     ahead: Callable[[Iterable[tuple[Arguments, str]]], Iterator[Answer]] | None = None
     """As ``call`` for one after the other, which may be sent before the answers to those before them are there."""
+    afresh: Callable[[Arguments, str], Answer] | None = None
+    """As ``call``, in a new process that was asked nothing before; None where it lives in this one."""
 
     def answers(self, calls: Iterable[tuple[Arguments, str]]) -> Iterator[Answer]:
         """Call it for one after the other, and yield the answers in order."""

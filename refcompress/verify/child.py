@@ -44,7 +44,7 @@ def in_child(spec: str, names: Sequence[str], arrays: str, timeout: float) -> It
     child = Child(spec, names, arrays, timeout)
     try:
         imports = child.start()
-        yield Candidate(spec, child.call, imports)
+        yield Candidate(spec, child.call, imports, afresh=child.afresh)
     finally:
         child.stop()
 
@@ -104,6 +104,11 @@ class Child:
             self.stop()
             return Answer(problem=problem, lost=True)
         return dataclasses.replace(answer, remarks=(*answer.remarks, *self._prints(answer)))
+
+    def afresh(self, args: Arguments, layout: str) -> Answer:
+        """Call the candidate once, in a new process."""
+        self.stop()
+        return self.call(args, layout)
 
     def ask(self, work: Callable[..., Any], *more: Any, seconds: float) -> Any:
         """Have ``work(candidate, *more)`` done in the process; ``work`` travels as its name.

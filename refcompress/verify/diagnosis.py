@@ -25,7 +25,7 @@ MOST_STATEMENTS = 3
 LEAST_COARSE = 4  # of what shows that an arithmetic is coarse, a quarter has to be wrong
 LEAST_SHARE = 8  # a rival has to explain an eighth of the differences, or it is not named
 # names of what no implementation may do, whatever it answers; such a statement stands beside the others
-CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "no_answer", "no_comparison"})
+CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "history", "no_answer", "no_comparison"})
 MOSTLY = 0.5  # of all values: a region that holds more is named only if many failing calls lie in it
 CHANCE = 0.05  # that they do for no reason
 VECTOR_WIDTHS = (4, 8, 16, 32, 64)
@@ -153,8 +153,9 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
         partial, location = _partial(singles, judged), _location(_places(operation, settings, judged), judged)
         failed = _differences(judged)
         right = sum(e.size for e in judged) - failed
-        # one that explains few of the differences does so by chance
-        partial = [p for p in partial if LEAST_SHARE * (p.explained - right) >= failed]
+        # one that explains few of the differences, or one alone of several, does so by chance
+        least = max(failed / LEAST_SHARE, min(failed, 2))
+        partial = [p for p in partial if p.explained - right >= least]
         # a rival that explains less than half of the differences is a worse lead than their place
         lead = all(2 * (p.explained - right) >= failed for p in partial)
         found = ([*partial, *location] if lead else [*location, *partial]) or [_unknown(judged)]
@@ -305,14 +306,14 @@ def _is_another_rule(rival: Rival, ordered: Sequence[Exchange]) -> bool:
     return any(not e.comparison.agrees and not compare(e.expected, _values(rival, e), e.bound).agrees for e in ordered)
 
 
-def _is_finer(rival: Rival, judged: Sequence[Exchange]) -> bool:
+def _is_finer(rival: Rival, judged: Sequence[Exchange], place: Place | None = None) -> bool:
     """Whether a candidate is right, most of the time, where a coarser arithmetic shows: it does not compute in that."""
     shows = both = 0
     for e in judged:
-        for coarse, wrong in zip(
-            compare(e.expected, _values(rival, e), e.bound).wrong, e.comparison.wrong, strict=False
-        ):
-            shows, both = shows + int(coarse.sum()), both + int((coarse & wrong).sum())
+        inside = [np.True_] * len(parts(e.expected)) if place is None else place.mask(e)
+        coarse = compare(e.expected, _values(rival, e), e.bound).wrong
+        for there, seen, wrong in zip(inside, coarse, e.comparison.wrong, strict=False):
+            shows, both = shows + int((there & seen).sum()), both + int((there & seen & wrong).sum())
     return LEAST_COARSE * both < shows
 
 
@@ -408,7 +409,7 @@ def _holds_every_difference(place: Place, judged: Sequence[Exchange]) -> bool:
 
 
 def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
-    """Return the first rival that the candidate follows inside one region, with the reference outside."""
+    """Return the rivals that the candidate follows inside one region, the first, with the reference outside."""
     ordered, total = _failing_first(judged), sum(e.size for e in judged)
 
     @cache
@@ -430,12 +431,13 @@ def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[E
                 return False
         return True
 
-    for place in places:
+    def of_place(place: Place) -> Iterator[Explanation]:
         for number, rival in enumerate(rivals):
-            if explains(place, number):
+            if explains(place, number) and not (rival.coarse and _is_finer(rival, judged, place)):
                 text = f"{rival.says}, but only {place.where}; this explains all {total:,} values"
-                return [Explanation(text, rival.settings, rival.fault, total, total)]
-    return []
+                yield Explanation(text, rival.settings, rival.fault, total, total)
+
+    return next((found for found in (list(of_place(place)) for place in places) if found), [])
 
 
 def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from refcompress.verify.agreement import Comparison, parts
 from refcompress.verify.candidates import Answer
 from refcompress.verify.operation import Arguments
@@ -36,6 +38,17 @@ class Exchange:
     def only_overwrites(self) -> bool:
         """Whether all that is wrong is that the call wrote into what the one before it had returned."""
         return self.answer.overwrote is not None and self.comparison.agrees and not self.answer.changed
+
+    @property
+    def only_differs(self) -> bool:
+        """Whether all that is wrong is the answer that the call gave the first time."""
+        conduct = self.repeated or self.answer.changed or self.answer.overwrote is not None
+        return self.answer.problem is None and not conduct
+
+    @property
+    def in_a_line(self) -> bool:
+        """Whether the first input is an array of one dimension: the easiest to follow."""
+        return isinstance(self.args[0], np.ndarray) and self.args[0].ndim == 1
 
     @property
     def size(self) -> int:

@@ -51,7 +51,8 @@ def running(
     external = _External(program, [i.name for i in operation.inputs], timeout)
     try:
         external.start()
-        yield Candidate(external.name, external.call, program=program, ahead=external.ahead)
+        call, ahead, afresh = external.call, external.ahead, external.afresh
+        yield Candidate(external.name, call, program=program, ahead=ahead, afresh=afresh)
         if external.lines is not None:
             external.lines.finish()
     finally:
@@ -127,6 +128,11 @@ class _External:
     def call(self, args: Arguments, layout: str) -> Answer:
         """Ask for one answer."""
         return next(self.ahead([(args, layout)]))
+
+    def afresh(self, args: Arguments, layout: str) -> Answer:
+        """Ask a new process for one answer."""
+        self.stop()
+        return self.call(args, layout)
 
     def ahead(self, calls: Iterable[tuple[Arguments, str]]) -> Iterator[Answer]:
         """Yield the answers in order, and send what comes after while one is awaited."""

@@ -134,7 +134,7 @@ def integers_and_p(
         ends = np.iinfo(dtype)
         return np.array([c for c in codes if ends.min <= c <= ends.max], dtype), p
 
-    p = st.sampled_from([*range(10), -1, -2, -3, *powers])
+    p = st.sampled_from([*range(10), -1, -2, -3, *powers]) | st.integers(-100, 100)
     return st.tuples(st.sampled_from(dtypes), st.lists(code, min_size=1, max_size=6), p).map(call)
 
 

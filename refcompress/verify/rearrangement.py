@@ -19,6 +19,7 @@ from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.variation import Draws, separable
 
 OF_A_CASE = 32  # calls that are made of each case
+SINGLES = 12  # besides, each a number without a dimension
 OF_BOUNDED = 16  # where bounds have to be derived too
 OF_NETWORKS = 8  # which take many operations each
 MOST = 4096  # numbers of a call that is rearranged, where its answer has to be computed again
@@ -103,6 +104,10 @@ def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], 
             e = exchanges[draws.below(len(exchanges))]
             shapes = [known[draws.below(len(known))] for _ in range(TRIES)]
             yield from _in_form(op, settings, e, shapes, LAYOUTS[draws.below(len(LAYOUTS))], draws)
+        singles = SINGLES if () in known and separable(op, exchanges[0].args) else 0
+        for n in range(singles):
+            e = exchanges[n % len(exchanges)]
+            yield from _in_form(op, settings, e, [()], LAYOUTS[-(n % 2)], draws)
         if number % 2 == 0 and separable(op, exchanges[-1].args):
             yield from _in_form(op, settings, exchanges[-1], [(LONG,)], "plain", draws)
 
@@ -168,7 +173,8 @@ def _channels(op: Operation, settings: Settings, e: Exchange, axis: int, draws: 
     """Give other numbers of channels, each with its scale, in arrays of which some have axes of equal length."""
     x = np.moveaxis(e.args[0], axis, 0)
     count = CHANNELS[draws.below(len(CHANNELS))]
-    rest = ((count,), (3,), (1,), (2, count), (count, 2), (count, count), (8,))[draws.below(7)]
+    square = min(count, 9)  # an axis as long as that of the channels, unless they are many
+    rest = ((square,), (square,), (3,), (1,), (2, square), (square, 2), (square, square), (8,))[draws.below(8)]
     chosen = _index(x.shape[0], count, draws)
     others = _index(x[0].size, math.prod(rest), draws)
 

@@ -135,6 +135,14 @@ def act(x, what):
 
 def one(x):
     return x
+
+
+CALLS = []
+
+
+def counts(x):
+    CALLS.append(x)
+    return len(CALLS)
 """
 
 
@@ -303,6 +311,13 @@ def test_a_candidate_is_not_told_what_its_process_was_told(child):
 def test_what_fills_the_pipe_belongs_to_the_call_that_printed_it(child):
     assert child.call((X, "fill"), "plain").remarks == ("prints to standard output: 'y'",)
     assert child.call((X, "answer"), "plain").remarks == ()
+
+
+def test_a_new_process_can_be_asked_alone():
+    with in_child("acts:counts", ["x"], timeout=60) as candidate:
+        assert [candidate.call((X,), "plain").value for _ in range(3)] == [1, 2, 3]
+        assert candidate.afresh((X,), "plain").value == 1
+        assert candidate.call((X,), "plain").value == 2
 
 
 def test_a_call_that_ends_the_process_is_told_and_the_next_ones_are_answered_until_it_is_given_up(way):

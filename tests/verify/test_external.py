@@ -68,6 +68,13 @@ def test_the_first_line_says_what_will_be_asked():
     }
 
 
+def test_a_new_process_can_be_asked_alone():
+    with running([*PYTHON, "times.py", "2", "--moody"], SCALE, SCALE.defaults, 60) as candidate:
+        assert values(candidate.answers([((X,), "plain")] * 2)) == [[3, -4], [4.5, -6]]
+        assert candidate.afresh((X,), "plain").value.tolist() == [3, -4]
+        assert candidate.call((X,), "plain").value.tolist() == [4.5, -6]
+
+
 def test_answers_come_in_the_order_of_the_calls():
     inputs = [np.array([i, -i], np.float32) for i in range(3 * WINDOW + 1)]
     with acting() as candidate:

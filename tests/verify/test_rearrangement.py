@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from verify.toys import LAYERS, PARTS, SCALE
 
-from refcompress import dequantize, fraction_bits, quantize
+from refcompress import affine_quantize, dequantize, fraction_bits, quantize
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
 from refcompress.verify.candidates import Answer, Candidate, Program
 from refcompress.verify.check import REARRANGED, make_exchange
 from refcompress.verify.operations import OPERATIONS
-from refcompress.verify.rearrangement import LAYOUTS, LONG, MOST, OF_A_CASE, SHAPES, in_every_form, rearranged
+from refcompress.verify.rearrangement import LAYOUTS, LONG, MOST, OF_A_CASE, SHAPES, SINGLES, in_every_form, rearranged
 
 QUANTIZE = OPERATIONS["quantize"]
 
@@ -52,7 +52,8 @@ def test_every_shape_and_layout_is_given():
 
 def test_each_case_gives_as_many_calls():
     op = dataclasses.replace(SCALE, elementwise=True)
-    assert len(calls_of(op)[1]) == OF_A_CASE * 2 + 1  # cases "some, plain" and "shapes", and a long one of the first
+    # cases "some, plain" and "shapes", and a long one of the first
+    assert len(calls_of(op)[1]) == 2 * (OF_A_CASE + SINGLES) + 1
 
 
 def test_each_element_comes_last():
@@ -230,9 +231,36 @@ def test_a_reduction_over_a_strided_array_is_given_what_decides_too():
     assert "but only on arrays that are not contiguous" in verdict(by_magnitude, "fraction_bits").diagnosis[0].statement
 
 
-def test_what_fails_in_the_directed_cases_is_not_given_in_other_forms():
-    report = verdict(lambda x, p: q(x, p, rounding="half_away"))
-    assert next(c for c in report.cases if c.name == REARRANGED).exercised == 0
+def exercised(report):
+    return next(c.exercised for c in report.cases if c.name == REARRANGED)
+
+
+def test_what_fails_often_in_the_directed_cases_is_not_given_in_other_forms():
+    assert exercised(verdict(lambda x, p: q(x, p, rounding="half_away"))) == 0
+
+
+def test_what_fails_rarely_is_so_that_the_rule_is_named_which_the_others_follow_too():
+    def before_rounding(x, scale, zero_point):  # one number without a dimension tells it from halves away from zero
+        added = "before_rounding" if x.ndim == 0 else "after_rounding"
+        return affine_quantize(x, scale, zero_point, zero_point_added=added)
+
+    report = verdict(before_rounding, "affine_quantize")
+    assert exercised(report) > 1000
+    assert report.diagnosis[0].settings == {"zero_point_added": "before_rounding"}
+    assert "but only on 0-d arrays" in report.diagnosis[0].statement
+
+
+def test_what_changes_its_input_or_has_no_answer_is_not_given_in_other_forms():
+    def changes(x, p):
+        codes = q(x, p)
+        if x.ndim == 4:
+            x[...] = 0
+        return codes
+
+    def refuses(x, p):
+        return q(x, p) if x.ndim != 4 else {}[x.ndim]
+
+    assert exercised(verdict(changes)) == exercised(verdict(refuses)) == 0
 
 
 def test_a_program_is_given_other_shapes_and_lengths_in_the_plain_layout():
