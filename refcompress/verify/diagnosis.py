@@ -22,7 +22,7 @@ from refcompress.verify.layouts import contiguous, straight_through
 from refcompress.verify.operation import Fault, Operation, Settings
 
 MOST_STATEMENTS = 3
-LEAST_COARSE = 4  # of what shows that an arithmetic is coarse, a quarter has to be wrong
+LEAST_COARSE = 3  # of what shows that an arithmetic is coarse, a third has to be wrong
 LEAST_SHARE = 8  # a rival has to explain an eighth of the differences, or it is not named
 # names of what no implementation may do, whatever it answers; such a statement stands beside the others
 CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "history", "no_answer", "no_comparison"})
@@ -288,10 +288,14 @@ def _failing_first(judged: Sequence[Exchange]) -> list[Exchange]:
 def _complete(rivals: Iterator[Rival] | Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
     """Return the rivals that give every answer of the candidate."""
     ordered, total = _failing_first(judged), sum(e.size for e in judged)
-    found = []
+    found: list[Explanation] = []
+    explaining: list[Rival] = []
     for rival in rivals:
+        if rival.coarse and any(r.coarse for r in explaining):  # the finest that explains all
+            continue
         gives_all = all(_agreeing(rival, e) == e.size for e in ordered) and _is_another_rule(rival, ordered)
         if gives_all and not (rival.coarse and _is_finer(rival, ordered)):
+            explaining.append(rival)
             if rival.settings is not None:
                 rule = " ".join(f"{name}={word(value)}" for name, value in rival.settings.items())
                 text = f"{rival.says}; agrees with {rule} on all {total:,} values"

@@ -389,7 +389,7 @@ def test_the_bound_of_a_fault_is_the_larger_of_two(got, explained):
     assert told(op, call(op, [4.0, 8.0], got))[0].complete is explained
 
 
-@pytest.mark.parametrize(("wrong", "explained"), [(2, True), (1, False)])
+@pytest.mark.parametrize(("wrong", "explained"), [(3, True), (2, False)])
 def test_a_coarser_arithmetic_is_not_said_of_one_that_is_right_where_it_shows(wrong, explained):
     wide = gives(lambda args, s: times(args[0], s) + 1.0, bound=lambda args, s: np.full(8, 2.0), coarse=True)
     op, x = replace(BOUNDED, faults=(wide,)), np.arange(1.0, 9)
@@ -397,6 +397,15 @@ def test_a_coarser_arithmetic_is_not_said_of_one_that_is_right_where_it_shows(wr
     assert [e.fault == "fault" for e in told(op, got)] == [explained]
     inside = replace(got, layout="strided"), right(op, x)
     assert [e.fault == "fault" for e in told(op, *inside)] == [explained]
+
+
+def test_of_coarser_arithmetics_that_explain_all_the_first_is_said():
+    wide = [
+        gives(lambda args, s: times(args[0], s) + 1.0, name, bound=lambda args, s: np.full(2, 2.0), coarse=True)
+        for name in ("fine", "finer")
+    ]
+    op = replace(BOUNDED, faults=tuple(wide))
+    assert [e.fault for e in told(op, call(op, [1.0, 2.0], [3.5, 5.5]))] == ["fine"]
 
 
 def test_without_a_bound_of_the_operation_that_of_a_fault_is_not_asked():

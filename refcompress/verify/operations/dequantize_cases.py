@@ -155,6 +155,8 @@ def many_p(settings: Settings) -> Calls:
     q = np.array([0, 1, -1, 3, -3, 5, -7, 100, -77, 127, -128, 2047, 30_001], np.int32)
     for p in (*range(-8, 13), 16, 20, 24, 30, 31, 32, 33, 62, 63, 64, -31, -32, -33):
         yield q, p
+        for dtype in (np.int8, np.uint8, np.int16):
+            yield q[(q >= np.iinfo(dtype).min) & (q <= np.iinfo(dtype).max)].astype(dtype), p
 
 
 def huge_p(settings: Settings) -> Calls:

@@ -133,9 +133,9 @@ DEQUANTIZE: dict[str, str] = {
     ),
     "zeros": "bytes_* midpoint negative_is_* p_* reversed_* scale_* sign_* signed_* zero zero_is_* !scale_by_exp",
     "many p": (
-        "bytes_* chopped computed_in_bfloat16 computed_in_float16 divided dtype=* low_8_* midpoint negative_is_* "
-        "p_* q_in_bfloat16 q_in_float16 quotient_in_float16 reversed_* rounding_* saturated_8 scale_* shift_* "
-        "shifted sign_* signed_* through_float16 zero zero_is_* !rounding_half_*"
+        "bytes_* chopped computed_in_bfloat16 computed_in_float16 divided dtype=* low_8_* lowest_flipped midpoint "
+        "negative_is_* p_* q_in_bfloat16 q_in_float16 quotient_in_float16 reversed_* rounding_* saturated_8 scale_* "
+        "shift_* shifted sign_* signed_* through_float16 zero zero_is_* !rounding_half_*"
     ),
     "huge p": "* !chopped !column_order !computed_in_float64 !q_in_float64 !through_float64 !unsigned_as_signed",
     "longer than a block": (
