@@ -23,6 +23,7 @@ from refcompress.verify.operation import Fault, Operation, Settings
 
 MOST_STATEMENTS = 3
 LEAST_COARSE = 3  # of what shows that an arithmetic is coarse, a third has to be wrong
+SMALL = 8  # an error of an eighth is small
 LEAST_SHARE = 8  # a rival has to explain an eighth of the differences, or it is not named
 # names of what no implementation may do, whatever it answers; such a statement stands beside the others
 CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "history", "no_answer", "no_comparison"})
@@ -311,13 +312,21 @@ def _is_another_rule(rival: Rival, ordered: Sequence[Exchange]) -> bool:
 
 
 def _is_finer(rival: Rival, judged: Sequence[Exchange], place: Place | None = None) -> bool:
-    """Whether a candidate is right, most of the time, where a coarser arithmetic shows: it does not compute in that."""
+    """Whether a candidate is right, most of the time, where a coarser arithmetic shows: it does not compute in that.
+
+    Asked is where it allows for small errors: a long sum of few digits may be anything.
+    """
     shows = both = 0
     for e in judged:
-        inside = [np.True_] * len(parts(e.expected)) if place is None else place.mask(e)
-        coarse = compare(e.expected, _values(rival, e), e.bound).wrong
-        for there, seen, wrong in zip(inside, coarse, e.comparison.wrong, strict=False):
-            shows, both = shows + int((there & seen).sum()), both + int((there & seen & wrong).sum())
+        values = _values(rival, e)
+        if values is None:
+            continue
+        coarse = compare(e.expected, values, e.bound).wrong
+        inside = [np.True_] * len(coarse) if place is None else place.mask(e)
+        rows = zip(parts(e.expected), _limits(rival, e, values) or (), inside, coarse, e.comparison.wrong, strict=False)
+        for right, limit, there, seen, wrong in rows:
+            asked = there & seen & (SMALL * limit <= np.abs(right))
+            shows, both = shows + int(asked.sum()), both + int((asked & wrong).sum())
     return LEAST_COARSE * both < shows
 
 

@@ -98,7 +98,7 @@ def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], 
     for e in directed:
         if e.layout == "plain" and not e.repeated and _can_be_rearranged(op, e.args):
             own.setdefault(e.case, []).append(e)
-    for number, exchanges in enumerate(own.values()):
+    for exchanges in own.values():
         count = OF_NETWORKS if not _is_array(exchanges[0].args[0]) else OF_A_CASE if op.bound is None else OF_BOUNDED
         for _ in range(count):
             e = exchanges[draws.below(len(exchanges))]
@@ -108,7 +108,7 @@ def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], 
         for n in range(singles):
             e = exchanges[n % len(exchanges)]
             yield from _in_form(op, settings, e, [()], LAYOUTS[-(n % 2)], draws)
-        if number % 2 == 0 and separable(op, exchanges[-1].args):
+        if separable(op, exchanges[-1].args):
             yield from _in_form(op, settings, exchanges[-1], [(LONG,)], "plain", draws)
 
 

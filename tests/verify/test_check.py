@@ -548,9 +548,12 @@ def test_a_half_that_the_operation_rejects_is_passed_over():
             raise ValueError("negative")
         return twice(*args)
 
-    example = check(lambda x, p: 2 * x + 1, doubling(numbers(2, -1, 3, 4), answer=answer), examples=0).counterexample
+    whole = {"elementwise": False}
+    rejects_first = doubling(numbers(2, -1, 3, 4), answer=answer, **whole)
+    example = check(lambda x, p: 2 * x + 1, rejects_first, examples=0).counterexample
     assert example.inputs["x"].size == 1
-    only_second = doubling((np.array([[1.0, -1.0]]).T[::-1].copy(), 0), answer=lambda args, settings: positive(args[0]))
+    column = np.array([[1.0, -1.0]]).T[::-1].copy()
+    only_second = doubling((column, 0), answer=lambda args, settings: positive(args[0]), **whole)
     assert check(lambda x, p: 2 * x + 1, only_second, examples=0).counterexample.inputs["x"].tolist() == [[1.0]]
 
 
@@ -597,7 +600,7 @@ def test_a_long_array_is_cut_in_few_steps():
 
     example = check(wrong_far_out, doubling((np.ones(66_000), 0)), examples=0).counterexample
     assert example.inputs["x"].size == 40_001
-    assert len(calls) < 200
+    assert sum(size > 40_000 for size in calls) < 100
 
 
 def test_a_first_input_that_is_a_number_is_not_cut():

@@ -392,11 +392,19 @@ def test_the_bound_of_a_fault_is_the_larger_of_two(got, explained):
 @pytest.mark.parametrize(("wrong", "explained"), [(3, True), (2, False)])
 def test_a_coarser_arithmetic_is_not_said_of_one_that_is_right_where_it_shows(wrong, explained):
     wide = gives(lambda args, s: times(args[0], s) + 1.0, bound=lambda args, s: np.full(8, 2.0), coarse=True)
-    op, x = replace(BOUNDED, faults=(wide,)), np.arange(1.0, 9)
-    got = call(op, x, 2 * x + np.where(x <= wrong, 1.5, 0))
+    op, x = replace(BOUNDED, faults=(wide,)), np.arange(11.0, 19)
+    got = call(op, x, 2 * x + np.where(x <= 10 + wrong, 1.5, 0))
     assert [e.fault == "fault" for e in told(op, got)] == [explained]
     inside = replace(got, layout="strided"), right(op, x)
     assert [e.fault == "fault" for e in told(op, *inside)] == [explained]
+
+
+def test_a_coarser_arithmetic_is_asked_where_it_allows_for_small_errors():
+    wide = gives(lambda args, s: times(args[0], s) + 0.3, bound=lambda args, s: args[0] ** 3 / 64, coarse=True)
+    op = replace(BOUNDED, faults=(wide,))
+    loose, tight = call(op, [16.0] * 9, [32.0 + 9] * 9), call(op, [3.0, 3.0], [6.0, 6.4])
+    assert [e.fault for e in told(op, loose, tight)] == ["fault"]
+    assert [e.fault for e in told(op, loose, right(op, [3.0, 3.0]))] == [None]
 
 
 def test_of_coarser_arithmetics_that_explain_all_the_first_is_said():

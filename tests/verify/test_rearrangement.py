@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from verify.toys import LAYERS, PARTS, SCALE
 
-from refcompress import affine_quantize, dequantize, fraction_bits, quantize
+from refcompress import affine_quantize, dequantize, fraction_bits, mse_gradient, quantize
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
 from refcompress.verify.candidates import Answer, Candidate, Program
@@ -52,8 +52,8 @@ def test_every_shape_and_layout_is_given():
 
 def test_each_case_gives_as_many_calls():
     op = dataclasses.replace(SCALE, elementwise=True)
-    # cases "some, plain" and "shapes", and a long one of the first
-    assert len(calls_of(op)[1]) == 2 * (OF_A_CASE + SINGLES) + 1
+    # cases "some, plain" and "shapes", and a long one of each
+    assert len(calls_of(op)[1]) == 2 * (OF_A_CASE + SINGLES + 1)
 
 
 def test_each_element_comes_last():
@@ -248,6 +248,28 @@ def test_what_fails_rarely_is_so_that_the_rule_is_named_which_the_others_follow_
     assert exercised(report) > 1000
     assert report.diagnosis[0].settings == {"zero_point_added": "before_rounding"}
     assert "but only on 0-d arrays" in report.diagnosis[0].statement
+
+
+def test_what_fails_rarely_may_fail_again_when_it_is_repeated():
+    def column(student, teacher):
+        g = mse_gradient(student, teacher)
+        return g / len(g) if g.ndim == 2 and g.shape[1] == 1 else g
+
+    report = verdict(column, "mse_gradient")
+    assert any(c.failed for c in report.cases if c.name == "one column")
+    assert exercised(report) > 1000
+
+
+def test_what_is_right_but_for_the_second_time_is_not_given_in_other_forms():
+    seen = set()
+
+    def moody(x, p):
+        key = (x.tobytes(), x.shape, p)
+        again = key in seen
+        seen.add(key)
+        return q(x, p) + again
+
+    assert exercised(verdict(moody)) == 0
 
 
 def test_what_changes_its_input_or_has_no_answer_is_not_given_in_other_forms():

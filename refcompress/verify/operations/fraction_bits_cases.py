@@ -172,6 +172,8 @@ def shapes(settings: Settings) -> Calls:
         yield (x.reshape(3, 4),)
         yield (x.reshape(2, 3, 2),)
         yield (x.reshape(1, 12, 1, 1),)
+    for at in (64, 66, 194):
+        yield (_one_of(195, at, -21.0, settings).reshape(3, 65),)
 
 
 def turning_points(settings: Settings) -> list[float]:
