@@ -1,6 +1,7 @@
 """Pictures, with matplotlib (the extra ``[plots]``): accuracy against bytes."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 from refcompress.compression import Stage
@@ -35,7 +36,7 @@ def draw_frontier(path: Path, points: Sequence[Point], stages: Sequence[Stage]) 
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for bits, colour, marker in zip(sorted({p.bits for p in points}), COLOURS, MARKERS, strict=False):
+    for bits, colour, marker in zip(sorted({p.bits for p in points}), cycle(COLOURS), cycle(MARKERS), strict=False):
         own = [p for p in points if p.bits == bits]
         axes.plot([p.bytes for p in own], [p.accuracy for p in own], marker, color=colour, markersize=4, alpha=0.4)
         line = frontier(own)

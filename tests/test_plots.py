@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
 
 from refcompress.compression import Stage
 from refcompress.plots import COLOURS, MARKERS, draw_frontier, frontier
@@ -23,6 +24,20 @@ def test_the_same_points_give_the_same_picture(tmp_path):
     for name in ("a.png", "b.png"):
         draw_frontier(tmp_path / name, POINTS, STAGES)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_every_width_is_drawn_however_many_there_are(tmp_path, monkeypatch):
+    drawn = []
+    plot = Axes.plot
+
+    def noted(axes, x, y, *args, **kwargs):
+        drawn.extend(zip(x, y, strict=True))
+        return plot(axes, x, y, *args, **kwargs)
+
+    monkeypatch.setattr(Axes, "plot", noted)
+    points = [Point(0.5, bits, bits / 32, 100 * bits) for bits in range(2, 17)]
+    draw_frontier(tmp_path / "frontier.png", points, STAGES)
+    assert {(p.bytes, p.accuracy) for p in points} <= set(drawn)
 
 
 @given(st.lists(st.builds(Point, st.just(0.5), st.just(8), st.integers(0, 5).map(float), st.integers(1, 9))))

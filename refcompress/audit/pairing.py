@@ -80,7 +80,7 @@ def read_tensor(file: TensorFile, name: str, tensor: Tensor, shape: tuple[int, .
         if shape is None:
             shape = (int(arguments.integer_array(indices, tensor.parts[1]).max(initial=-1)) + 1,)
         return restore(values, indices, shape)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MemoryError) as error:  # a shape that is a lie would take all memory
         raise ValueError(f"{file.path}: {name} is no whole {tensor.form} tensor: {error}") from error
 
 

@@ -31,6 +31,13 @@ def test_values_and_indices_are_one_sparse_tensor(tmp_path):
     assert (known_shape(file, tensors["w"]), dtype_of(file, tensors["w"])) == (None, "float32")
 
 
+@pytest.mark.parametrize("shape", [(2**22, 2**21), (2**40, 2**40)])
+def test_a_sparse_tensor_of_a_shape_that_no_memory_holds_is_refused(tmp_path, shape):
+    file, tensors = stored(tmp_path, **{"w.values": np.float32([-3]), "w.indices": np.uint8([1])})
+    with pytest.raises(ValueError, match=r"a.safetensors: w is no whole sparse tensor: "):
+        read_tensor(file, "w", tensors["w"], shape)
+
+
 def test_codes_by_huffman_are_a_tensor_of_int8(tmp_path):
     data = np.frombuffer(huffman_encode([255, 0, 0, 1]), np.uint8)
     file, tensors = stored(tmp_path, **{"w.huffman": data})
