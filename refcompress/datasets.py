@@ -10,6 +10,7 @@ blanks around it. The classes are numbered in numeric or else in alphabetic orde
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import NoReturn
 
@@ -194,7 +195,7 @@ def _classes(rows: LabelledRows) -> tuple[Array, tuple[str, ...]]:
     values = {label: _label_value(label) for label in dict.fromkeys(rows.labels)}
     as_text = any(isinstance(value, str) for value in values.values())
     for label, value in values.items():
-        if isinstance(value, float) and not (isfinite(value) and (as_text or value.is_integer())):
+        if isinstance(value, Decimal) and not (value.is_finite() and (as_text or value == value.to_integral_value())):
             _refuse_label(rows, label, f"is {label}: a label must be a whole number or text")
         if label == "":
             _refuse_label(rows, label, "is empty: every row must have a label")
@@ -208,13 +209,17 @@ def _refuse_label(rows: LabelledRows, label: str, what: str) -> NoReturn:
     raise ValueError(f"{rows.place(rows.labels.index(label))} {what}")
 
 
-def _label_value(label: str) -> int | float | str:
+def _label_value(label: str) -> int | Decimal | str:
     text = label.replace("_", "?")  # 1_000 is a number in Python alone
     with suppress(ValueError):
         return int(text)
-    with suppress(ValueError):
-        return float(text)
-    return label
+    try:
+        # exactly: past 2^53 a float is whole whatever was written
+        return Decimal(text if isfinite(float(text)) else "nan")
+    except InvalidOperation:  # an exponent of twenty digits
+        return Decimal("nan")
+    except ValueError:
+        return label
 
 
 def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:

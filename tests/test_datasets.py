@@ -179,6 +179,7 @@ def write(folder, labels, name="rows.csv"):
         (["1.5", "2", "A"], ("1.5", "2", "A")),
         (["rose", " iris ", "iris"], ("iris", "rose")),
         (["9007199254740993", "9007199254740992"], ("9007199254740992", "9007199254740993")),
+        (["9007199254740993.0", "9007199254740993", "1"], ("1", "9007199254740993")),
         (["1_0", "10"], ("10", "1_0")),
         (["weiß", "'"], ("'", "weiß")),
     ],
@@ -187,6 +188,7 @@ def test_classes_stand_in_the_order_of_their_labels(tmp_path, labels, class_name
     dataset = load_csv(write(tmp_path, labels * 5))
     assert dataset.class_names == class_names
     by_number = {" 1": "1", "1.0": "1", "01": "1", "2.0": "2"} if class_names == ("1", "2") else {}
+    by_number |= {"9007199254740993.0": "9007199254740993"}
     assert [class_names[c] for c in dataset.y] == [by_number.get(label, label.strip()) for label in labels * 5]
 
 
@@ -203,6 +205,13 @@ TEN = ["a", "b"] * 5
         ([*TEN, " "], ", line 12, column 'kind' is empty: every row must have a label"),
         ([*TEN, "NaN"], ", line 12, column 'kind' is NaN: a label must be a whole number or text"),
         (["1", "2"] * 5 + ["2.5"] * 2, ", line 12, column 'kind' is 2.5: a label must be a whole number or text"),
+        *(
+            (
+                ["1", "2"] * 5 + [label] * 2,
+                f", line 12, column 'kind' is {label}: a label must be a whole number or text",
+            )
+            for label in ("9007199254740992.5", "1e-400", "1e-999999999", "1e-99999999999999999999")
+        ),
         (["1", "2"] * 5 + ["1e999"] * 2, ", line 12, column 'kind' is 1e999: a label must be a whole number or text"),
     ],
 )
