@@ -210,12 +210,10 @@ def prune_neurons(
 
 
 def _masks(keep: Sequence[npt.ArrayLike], widths: Sequence[int]) -> list[Array]:
-    masks = [arguments.any_array(mask, f"keep[{i}]") for i, mask in enumerate(arguments.iterated(keep, "keep"))]
+    masks = [arguments.boolean_array(mask, f"keep[{i}]") for i, mask in enumerate(arguments.iterated(keep, "keep"))]
     if len(masks) != len(widths):
         raise ValueError(f"keep has {len(masks)} masks: the model has {len(widths)} hidden layers")
     for i, (mask, width) in enumerate(zip(masks, widths, strict=True)):
-        if mask.dtype != np.bool_:
-            raise TypeError(f"keep[{i}] has dtype {mask.dtype}: it must hold booleans")
         if mask.shape != (width,):
             raise ValueError(f"keep[{i}] has shape {mask.shape}: the layer has {width} neurons")
         if not mask.any():

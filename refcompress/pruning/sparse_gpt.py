@@ -188,9 +188,7 @@ def reconstruct(
     >>> reconstruct([[1.0], [3.0]], [[2.0, 1.0], [1.0, 2.0]], [[False], [True]], damping=0.0).ravel()
     array([0. , 3.5])
     """
-    flags = arguments.any_array(mask, "mask")
-    if flags.dtype != np.bool_:
-        raise TypeError(f"mask has dtype {flags.dtype}: it must hold booleans")
+    flags = arguments.boolean_array(mask, "mask")
     arguments.same_shape(flags, _layer(w), "mask", "w")
     return _pruned(w, hessian, lambda start, costs: flags[start : start + len(costs)], 1, damping, lazy_batch)[0]
 
