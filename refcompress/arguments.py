@@ -8,6 +8,7 @@ it must be, what came, and the first offending index.
 import math
 import operator
 from collections.abc import Callable, Collection, Iterator, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -201,6 +202,27 @@ def real_number(
         must = "finite" if inside else _interval(low, high, exclusive=exclusive)
         raise ValueError(f"{name} is {shown(value, str)}: it must be {must}")
     return number
+
+
+def decimal(value: Any) -> Fraction:
+    """Return the decimal number that was written for a finite number: the shortest that is read as it, in its dtype.
+
+    Examples
+    --------
+    >>> decimal(0.29), decimal(np.float32(0.29)), Fraction(0.29) == Fraction(29, 100)
+    (Fraction(29, 100), Fraction(29, 100), False)
+    """
+    return Fraction(str(value) if isinstance(value, np.floating) else repr(float(value)))
+
+
+def share(value: Any, name: str) -> Fraction:
+    """Return a part from 0 to 1, of a number the decimal one that was written."""
+    if not isinstance(value, Fraction):
+        real_number(value, name, 0.0, 1.0)
+        return decimal(value)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {shown(value, str)}: it must be {_interval(0.0, 1.0)}")
+    return value
 
 
 def _as_float(value: Any) -> float:

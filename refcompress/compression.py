@@ -69,7 +69,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, np.generic):  # sums and shifts of NumPy's small integers would wrap
+            if isinstance(value, np.floating):
+                object.__setattr__(self, name, float(str(value)))  # the decimal number that was written
+            elif isinstance(value, np.generic):  # sums and shifts of NumPy's small integers would wrap
                 object.__setattr__(self, name, value.item())
 
     @property

@@ -242,14 +242,14 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> tuple[Datase
     (1438, 359)
     """
     arguments.instance(dataset, "dataset", Dataset)
-    share = arguments.real_number(test, "test", 0.0, 1.0, exclusive=True)
+    arguments.real_number(test, "test", 0.0, 1.0, exclusive=True)
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     if (counts < FEWEST_OF_A_CLASS).any():
         rare = int(counts.argmin())
         rows = f"{counts[rare]} row{'s' if counts[rare] != 1 else ''}"
         name = dataset.class_names[rare]
         raise ValueError(f"class {name!r} has {rows}: a split needs at least {FEWEST_OF_A_CLASS} of each class")
-    chosen = _drawn(dataset.y, np.clip(_shares(counts, share), 1, counts - 1), SPLIT_STREAM, seed)
+    chosen = _drawn(dataset.y, np.clip(_shares(counts, test), 1, counts - 1), SPLIT_STREAM, seed)
     return _part(dataset, ~chosen), _part(dataset, chosen)
 
 
@@ -274,15 +274,13 @@ def subset(dataset: Dataset, fraction: float, *, seed: int = 0) -> Dataset:
     if arguments.real_number(fraction, "fraction", 0.0, 1.0) == 0:
         raise ValueError(f"fraction is {fraction}: it must be above 0 and at most 1")
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
-    wanted = np.minimum(np.maximum(_shares(counts, float(fraction)), 1), counts)
+    wanted = np.minimum(np.maximum(_shares(counts, fraction), 1), counts)
     return _part(dataset, _drawn(dataset.y, wanted, SUBSET_STREAM, seed))
 
 
 def _shares(counts: Array, share: float) -> Array:
     """Return round(share * count) of the decimal number that the user wrote, not of the float next to it."""
-    from fractions import Fraction
-
-    exact = Fraction(repr(share))
+    exact = arguments.decimal(share)
     return np.array([round(exact * count) for count in counts.tolist()], np.int64)
 
 

@@ -126,9 +126,9 @@ def test_the_same_seed_gives_the_same_report_and_models():
 
 def test_a_plan_of_numpy_s_numbers_is_the_plan_of_python_s():
     plan = Plan(
-        structure=(np.uint8(2), np.uint8(4)), bits=np.int8(8), tuning_epochs=np.int8(20), sparsity=np.float64(0.5)
+        structure=(np.uint8(2), np.uint8(4)), bits=np.int8(8), tuning_epochs=np.int8(20), sparsity=np.float32(0.3)
     )
-    assert plan == Plan(structure=(2, 4), bits=8, tuning_epochs=20, sparsity=0.5)
+    assert plan == Plan(structure=(2, 4), bits=8, tuning_epochs=20, sparsity=0.3)
     assert [type(n) for n in (plan.bits, plan.tuning_epochs, plan.sparsity)] == [int, int, float]
     assert plan.kept(4736) == 2368  # more than a byte holds
 

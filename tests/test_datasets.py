@@ -75,6 +75,14 @@ def test_the_whole_is_a_subset(dataset, seed):
     assert row_numbers(subset(dataset, 1, seed=seed)) == row_numbers(dataset)
 
 
+@pytest.mark.parametrize("kind", [float, np.float32, np.float16])
+def test_a_share_is_the_number_that_was_written_in_any_float(kind):
+    dataset = numbered([0] * 50 + [1] * 50)
+    # 0.29 * 50 = 14.5 and 0.11 * 50 = 5.5: ties, to even
+    assert [class_counts(part)[0] for part in split(dataset, test=kind(0.29))] == [36, 14]
+    assert class_counts(subset(dataset, kind(0.11))) == [6, 6]
+
+
 def test_the_rows_of_a_seed_are_these_on_every_machine():
     dataset = numbered([0, 1] * 20)
     assert row_numbers(split(dataset, test=0.2, seed=0)[1]) == [2, 3, 11, 13, 18, 20, 21, 32]

@@ -63,17 +63,9 @@ def keep_count(size: int, sparsity: float | Fraction, *, rounding: str = "half_e
     (2, 2, 1)
     """
     size = arguments.integer(size, "size", 0)
-    part = _decimal(sparsity)
+    part = arguments.share(sparsity, "sparsity")
     arguments.choice(rounding, "rounding", ROUNDING)
     arguments.choice(counts, "counts", COUNTS)
     if counts == "kept":
         return ROUNDING[rounding](size * (1 - part))
     return size - ROUNDING[rounding](size * part)
-
-
-def _decimal(sparsity: float | Fraction) -> Fraction:
-    if isinstance(sparsity, Fraction):
-        if not 0 <= sparsity <= 1:
-            raise ValueError(f"sparsity is {sparsity}: it must be from 0.0 to 1.0")
-        return sparsity
-    return Fraction(repr(arguments.real_number(sparsity, "sparsity", 0.0, 1.0)))

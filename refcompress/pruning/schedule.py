@@ -55,15 +55,6 @@ def cubic_sparsity(
     step = arguments.integer(step, "step", 0)
     steps = arguments.integer(steps, "steps", 1)
     start = arguments.integer(start, "start", 0)
-    first, last = _share(initial, "initial"), _share(final, "final")
+    first, last = arguments.share(initial, "initial"), arguments.share(final, "final")
     left = 1 - Fraction(min(max(step - start, 0), steps), steps)
     return last + (first - last) * left**3
-
-
-def _share(value: float | Fraction, name: str) -> Fraction:
-    """Return the decimal number that was written."""
-    if isinstance(value, Fraction):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} is {value}: it must be from 0 to 1")
-        return value
-    return Fraction(repr(arguments.real_number(value, name, 0, 1)))

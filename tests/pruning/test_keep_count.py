@@ -43,6 +43,14 @@ def test_the_number_counts_that_was_written():
     assert [keep_count(5, Fraction(s)) for s in (0, 1)] == [5, 0]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@given(percent=st.integers(0, 100), size=st.integers(0, 10_000))
+def test_the_number_counts_that_was_written_in_any_float(dtype, percent, size):
+    for rounding in ("floor", "ceil"):
+        kept = keep_count(size, dtype(percent / 100), rounding=rounding, counts="pruned")
+        assert kept == keep_count(size, Fraction(percent, 100), rounding=rounding, counts="pruned")
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "error", "text"),
     [

@@ -45,6 +45,11 @@ def test_a_count_is_right_where_floats_are_one_short():
     assert 27 - keep_count(27, cubic_sparsity(1, 3, final=1)) == 19
 
 
+def test_the_numbers_count_that_were_written_in_any_float():
+    path = [cubic_sparsity(1, 3, initial=kind(0.1), final=kind(0.8)) for kind in (float, np.float32, np.float16)]
+    assert path == [Fraction(8, 10) - Fraction(7, 10) * Fraction(8, 27)] * 3
+
+
 def test_scores_of_the_dense_weights_let_a_pruned_weight_come_back():
     dense = np.array([3.0, 1.0])
     mask = top_k_mask(dense, 1)
@@ -59,8 +64,8 @@ def test_scores_of_the_dense_weights_let_a_pruned_weight_come_back():
     [
         (-1, 4, {"final": 0.5}, ValueError, "step is -1: it must be at least 0"),
         (0, 0, {"final": 0.5}, ValueError, "steps is 0: it must be at least 1"),
-        (0, 4, {"final": 1.5}, ValueError, "final is 1.5: it must be from 0 to 1"),
-        (0, 4, {"final": Fraction(3, 2)}, ValueError, "final is 3/2: it must be from 0 to 1"),
+        (0, 4, {"final": 1.5}, ValueError, "final is 1.5: it must be from 0.0 to 1.0"),
+        (0, 4, {"final": Fraction(3, 2)}, ValueError, "final is 3/2: it must be from 0.0 to 1.0"),
         (0, 4, {"final": 0.5, "initial": -0.5}, ValueError, "initial is -0.5"),
         (0, 4, {"final": 0.5, "start": -1}, ValueError, "start is -1"),
         (0.5, 4, {"final": 0.5}, TypeError, "step is 0.5"),
