@@ -54,7 +54,7 @@ class Finding:
 
     name: str
     verdict: str
-    """explained; not explained; or why nothing was compared: missing, added, another shape, unread, no shape."""
+    """explained; not explained; or why nothing was compared: missing, added, another shape, unread."""
     shapes: tuple[Shape | None, Shape | None]
     """In the original and in the compressed file; None where it is not there, or is not said."""
     dtypes: tuple[str | None, str | None]

@@ -5,7 +5,8 @@ The JSON form::
     {"original": path, "compressed": path, "verdict": "explained" | "not explained",
      "tensors": [{"name": str,
                   "verdict": "explained" | "not explained" | "missing" | "added" | "another shape" | "unread",
-                  "original": null | {"shape": [int] | null, "dtype": str, "form": "dense" | "sparse" | "masked"},
+                  "original": null | {"shape": [int] | null, "dtype": str,
+                                       "form": "dense" | "sparse" | "huffman" | "masked"},
                   "compressed": the same,
                   "statement": str,            the rule in words
                   "rule": null | str, "settings": {name: value},
@@ -28,6 +29,9 @@ from refcompress.audit.comparison import Finding
 from refcompress.audit.rules import TO_NEAREST, Candidate
 from refcompress.audit.search import Explanation, Unexplained
 from refcompress.audit.selections import Selection
+
+# the settings that say how a rule rounds; the others are its numbers
+WORDS = frozenset({"rounding", "scaling", "zero_point_added", "overflow", "narrow_range"})
 
 NOT_COMPARED = {
     "missing": "missing: only the original has it",
@@ -145,14 +149,12 @@ def alternatives(chosen: Candidate, also: Sequence[Candidate]) -> str:
 
 def _same_parameters(first: Candidate, second: Candidate) -> bool:
     """Whether two candidates differ in words alone: their numbers are the same."""
-    words = ("rounding", "scaling", "zero_point_added", "overflow", "narrow_range")
-    return all(first.settings.get(n) == second.settings.get(n) for n in {*first.settings, *second.settings} - {*words})
+    return all(first.settings.get(n) == second.settings.get(n) for n in {*first.settings, *second.settings} - WORDS)
 
 
 def settings_words_of_rule(candidate: Candidate) -> str:
     """Return a rule with its numbers, without the words that say how it rounds."""
-    words = ("rounding", "scaling", "zero_point_added", "overflow", "narrow_range")
-    kept = {name: value for name, value in candidate.settings.items() if name not in words}
+    kept = {name: value for name, value in candidate.settings.items() if name not in WORDS}
     return f"{candidate.rule} {settings_words(kept)}".strip()
 
 

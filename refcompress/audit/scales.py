@@ -86,18 +86,21 @@ def extremes(x: Array, grid: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def declared_scales(pair: Pair) -> Iterator[Scale]:
-    """Yield the scale that the compressed file holds beside the tensor, once for each way to lay it over the tensor."""
+    """Yield the scale that the compressed file holds beside the tensor, once for each way to lay it over the tensor.
+
+    One whose zero points are no codes, such as 0.5, belongs to no rule that is known here.
+    """
     scale, zero = pair.declared.scale, pair.declared.zero_point
     if scale is None or not arguments.is_float(scale.dtype):
         return
+    z = np.zeros(1) if zero is None else as_float64(zero.reshape(-1))
+    if not np.all((z == np.rint(z)) & (np.abs(z) <= 2.0**32)):  # false for nan too
+        return
     for grid in grids_of(tuple(scale.shape), pair.shape):
         cells = math.prod(grid)
-        if zero is None:
-            zeros = np.zeros(cells, np.int64)
-        elif zero.size in (1, cells):
-            zeros = np.broadcast_to(as_float64(zero.reshape(-1)).astype(np.int64), (cells,))
-        else:
+        if z.size not in (1, cells):
             continue
+        zeros = np.broadcast_to(z.astype(np.int64), (cells,))
         words = pair.declared.names[0]
         yield Scale(words, pair.shape, grid, scale.reshape(-1), zeros, declared=True)
         if scale.dtype == np.float64 and pair.x.dtype != np.float64:

@@ -90,6 +90,16 @@ def test_what_is_no_scale_is_left_alone(scale, zero):
     assert declared(scale, zero) == []
 
 
+@pytest.mark.parametrize("zero", [0.5, -0.25, np.nan, np.inf, -np.inf, 1e300, 2.0**33])
+def test_a_zero_point_that_is_no_code_is_not_rounded_to_one(zero):
+    assert declared(np.float32([0.5]), np.array([zero])) == []
+    assert declared(np.float32([0.5, 0.25]), np.array([3.0, zero])) == []
+
+
+def test_a_zero_point_may_be_a_float_that_is_whole():
+    assert [zeros for *_, zeros in declared(np.float32([0.5]), np.float32([-3.0]))] == [[-3]]
+
+
 def test_settings_show_the_value_or_the_axis():
     assert scale((1, 1), [0.5]).settings == {"scale": "s", "value": 0.5, "zero_point": 0}
     assert scale((2, 1), [1, 2]).settings == {"scale": "s", "axis": 0}
