@@ -7,18 +7,13 @@ import numpy as np
 
 from refcompress.arguments import Array
 from refcompress.peers.peer import Peer
+from refcompress.peers.torch_peers import as_tensor
 
 T, LR, MOMENTUM, DECAY = 4, 0.1, 0.9, 0.01
 ONE_A_CALL = 2_000  # numbers of which each takes a call
 BOUNDED = 10_000  # numbers of which each takes a bound
 SOFTENED = {"temperature": T, "dtype": "float32"}
 STEP = {"lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY, "dtype": "float32"}
-
-
-def _tensor(array: Any) -> Any:
-    import torch
-
-    return torch.from_numpy(np.array(array, order="C"))
 
 
 def _pruned_count(size: int, sparsity: float) -> int:
@@ -33,7 +28,7 @@ def _two_of_four(x: Array) -> Array:
     import torch
     from torch.ao.pruning import WeightNormSparsifier
 
-    rows = _tensor(x.reshape(-1, x.shape[-1]))
+    rows = as_tensor(x.reshape(-1, x.shape[-1]))
     layer = torch.nn.Linear(rows.shape[1], rows.shape[0], bias=False)
     layer.weight.data = rows
     sparsifier = WeightNormSparsifier(sparsity_level=1.0, sparse_block_shape=(1, 4), zeros_per_block=2)
@@ -52,8 +47,8 @@ def _stepped(w: Any, gradient: Array, velocity: Array) -> tuple[Any, Any]:
     import torch
 
     optimizer = torch.optim.SGD([w], lr=LR, momentum=MOMENTUM, weight_decay=DECAY)
-    w.grad = _tensor(gradient)
-    optimizer.state[w]["momentum_buffer"] = _tensor(velocity)
+    w.grad = as_tensor(gradient)
+    optimizer.state[w]["momentum_buffer"] = as_tensor(velocity)
     optimizer.step()
     return w.detach(), optimizer.state[w]["momentum_buffer"]
 
@@ -61,8 +56,8 @@ def _stepped(w: Any, gradient: Array, velocity: Array) -> tuple[Any, Any]:
 def _sgd_filled(w: Array, gradient: Array, velocity: Array, mask: Array) -> tuple[Array, Array]:
     import torch
 
-    dropped = ~_tensor(mask)
-    parts = _stepped(torch.nn.Parameter(_tensor(w)), gradient, velocity)
+    dropped = ~as_tensor(mask)
+    parts = _stepped(torch.nn.Parameter(as_tensor(w)), gradient, velocity)
     new_w, new_velocity = (part.masked_fill(dropped, 0) for part in parts)
     return new_w.numpy(), new_velocity.numpy()
 
@@ -73,9 +68,9 @@ def _sgd_parametrized(w: Array, gradient: Array, velocity: Array, mask: Array) -
     from torch.nn.utils import prune
 
     module = torch.nn.Module()
-    module.register_parameter("weight", torch.nn.Parameter(_tensor(w)))
-    prune.custom_from_mask(module, "weight", _tensor(mask))
-    (used,) = torch.autograd.grad(module.weight, module.weight_orig, _tensor(gradient))
+    module.register_parameter("weight", torch.nn.Parameter(as_tensor(w)))
+    prune.custom_from_mask(module, "weight", as_tensor(mask))
+    (used,) = torch.autograd.grad(module.weight, module.weight_orig, as_tensor(gradient))
     _, new_velocity = _stepped(module.weight_orig, used.numpy(), velocity)
     for hook in module._forward_pre_hooks.values():  # what a forward pass begins with
         hook(module, ())
@@ -109,13 +104,13 @@ def _mse_loss(reduction: str) -> Callable[[Any, Any], Any]:
 
 
 def _value(loss: Callable[[Any, Any], Any]) -> Callable[[Array, Array], Array]:
-    return lambda student, teacher: np.asarray(loss(_tensor(student), _tensor(teacher)).numpy())
+    return lambda student, teacher: np.asarray(loss(as_tensor(student), as_tensor(teacher)).numpy())
 
 
 def _slope(loss: Callable[[Any, Any], Any]) -> Callable[[Array, Array], Array]:
     def gradient(student: Array, teacher: Array) -> Array:
-        leaf = _tensor(student).requires_grad_()
-        loss(leaf, _tensor(teacher)).backward()
+        leaf = as_tensor(student).requires_grad_()
+        loss(leaf, as_tensor(teacher)).backward()
         return np.asarray(leaf.grad.numpy())
 
     return gradient

@@ -15,7 +15,8 @@ EIGHT_BITS = {"bits": 8, "signed": True, "axis": None, "dtype": "float32"}
 PER_CHANNEL = {**EIGHT_BITS, "axis": 0}
 
 
-def _tensor(array: Any) -> Any:
+def as_tensor(array: Any) -> Any:
+    """Return a torch tensor with memory of its own, in C order."""
     import torch
 
     return torch.from_numpy(np.array(array, order="C"))
@@ -25,7 +26,7 @@ def _quantize_per_tensor(kind: str) -> Callable[..., Array]:
     def function(x: Array, scale: float, zero_point: int) -> Array:
         import torch
 
-        codes = torch.quantize_per_tensor(_tensor(x), scale, zero_point, getattr(torch, kind)).int_repr()
+        codes = torch.quantize_per_tensor(as_tensor(x), scale, zero_point, getattr(torch, kind)).int_repr()
         return np.asarray(codes.numpy())
 
     return function
@@ -35,7 +36,9 @@ def _quantize_per_channel(kind: str) -> Callable[..., Array]:
     def function(x: Array, scale: Array, zero_point: Array) -> Array:
         import torch
 
-        codes = torch.quantize_per_channel(_tensor(x), _tensor(scale), _tensor(zero_point), 0, getattr(torch, kind))
+        codes = torch.quantize_per_channel(
+            as_tensor(x), as_tensor(scale), as_tensor(zero_point), 0, getattr(torch, kind)
+        )
         return np.asarray(codes.int_repr().numpy())
 
     return function
@@ -44,13 +47,13 @@ def _quantize_per_channel(kind: str) -> Callable[..., Array]:
 def _dequantize(q: Array, scale: float, zero_point: int) -> Array:
     import torch
 
-    return np.asarray(torch._make_per_tensor_quantized_tensor(_tensor(q), scale, zero_point).dequantize().numpy())
+    return np.asarray(torch._make_per_tensor_quantized_tensor(as_tensor(q), scale, zero_point).dequantize().numpy())
 
 
 def _dequantize_channels(q: Array, scale: Array, zero_point: Array) -> Array:
     import torch
 
-    held = torch._make_per_channel_quantized_tensor(_tensor(q), _tensor(scale), _tensor(zero_point), 0)
+    held = torch._make_per_channel_quantized_tensor(as_tensor(q), as_tensor(scale), as_tensor(zero_point), 0)
     return np.asarray(held.dequantize().numpy())
 
 
@@ -68,7 +71,7 @@ def _fake_quantize(x: Any, scale: Any, zero_point: Any) -> Any:
 def _fake_quantize_channels(x: Any, scale: Any, zero_point: Any) -> Any:
     import torch
 
-    return torch.fake_quantize_per_channel_affine(x, _tensor(scale), _tensor(zero_point), 0, *ENDS["qint8"])
+    return torch.fake_quantize_per_channel_affine(x, as_tensor(scale), as_tensor(zero_point), 0, *ENDS["qint8"])
 
 
 def _learnable(x: Any, scale: Any, zero_point: Any) -> Any:
@@ -86,15 +89,15 @@ def _cachemask(x: Any, scale: Any, zero_point: Any) -> Any:
 
 def _forward(function: Callable[..., Any]) -> Callable[..., Array]:
     def forward(x: Array, scale: Any, zero_point: Any) -> Array:
-        return np.asarray(function(_tensor(x), scale, zero_point).numpy())
+        return np.asarray(function(as_tensor(x), scale, zero_point).numpy())
 
     return forward
 
 
 def _gradient(function: Callable[..., Any]) -> Callable[..., Array]:
     def gradient(x: Array, scale: Any, zero_point: Any, upstream: Array) -> Array:
-        leaf = _tensor(x).requires_grad_()
-        function(leaf, scale, zero_point).backward(_tensor(upstream))
+        leaf = as_tensor(x).requires_grad_()
+        function(leaf, scale, zero_point).backward(as_tensor(upstream))
         return np.asarray(leaf.grad.numpy())
 
     return gradient
@@ -133,8 +136,8 @@ def _linear(acc: Array, multiplier: int, shift: int, zero_point: int) -> Array:
     import torch
 
     row, columns = as_dot_products(acc)
-    x = torch._make_per_tensor_quantized_tensor(_tensor(row.astype(np.uint8)), multiplier * 2.0 ** (shift - 31), 0)
-    w = torch._make_per_tensor_quantized_tensor(_tensor(columns.T), 1.0, 0)
+    x = torch._make_per_tensor_quantized_tensor(as_tensor(row.astype(np.uint8)), multiplier * 2.0 ** (shift - 31), 0)
+    w = torch._make_per_tensor_quantized_tensor(as_tensor(columns.T), 1.0, 0)
     packed = torch.ops.quantized.linear_prepack(w, None)
     y = torch.ops.quantized.linear(x, packed, 1.0, zero_point)
     return np.asarray(y.int_repr().numpy()).reshape(acc.shape)
@@ -147,17 +150,17 @@ def _mask(x: Array, kept: Any) -> Array:
 
 
 def _topk(x: Array, k: int) -> Array:
-    return _mask(x, _tensor(x).abs().reshape(-1).topk(k).indices)
+    return _mask(x, as_tensor(x).abs().reshape(-1).topk(k).indices)
 
 
 def _stable_sort(x: Array, k: int) -> Array:
-    return _mask(x, _tensor(x).abs().reshape(-1).sort(descending=True, stable=True).indices[:k])
+    return _mask(x, as_tensor(x).abs().reshape(-1).sort(descending=True, stable=True).indices[:k])
 
 
 def _l1_unstructured(x: Array, k: int) -> Array:
     from torch.nn.utils.prune import L1Unstructured
 
-    tensor = _tensor(x)
+    tensor = as_tensor(x)
     return np.asarray(L1Unstructured(x.size - k).prune(tensor).numpy())
 
 
@@ -165,7 +168,7 @@ def _cast(format: str) -> Callable[[Array], Array]:
     def function(x: Array) -> Array:
         import torch
 
-        return np.asarray(_tensor(x).to(getattr(torch, f"float8_{format}")).to(torch.float32).numpy())
+        return np.asarray(as_tensor(x).to(getattr(torch, f"float8_{format}")).to(torch.float32).numpy())
 
     return function
 
