@@ -59,8 +59,9 @@ def _permissions(path: str | os.PathLike[str]) -> int:
         os.umask(mask)
         return 0o666 & ~mask
     if not stat.S_ISREG(mode):
-        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(number, "It is no file, which alone can be replaced")
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise OSError(errno.EINVAL, "No regular file, which alone can be replaced")
     return stat.S_IMODE(mode)
 
 
