@@ -22,6 +22,7 @@ from refcompress.plots import frontier as best_of
 from refcompress.pruning.scores import global_masks
 from refcompress.quantization.fixed_point import dequantize, quantize
 from refcompress.quantized_model import quantize_model
+from refcompress.rounding import ROUNDING
 
 END = 1.25  # the pictures show numbers from -END to END, where the student's weights lie
 GRID = np.arange(-640, 641) / 512  # of that interval: every tie of p <= 8 is one of its points
@@ -57,8 +58,8 @@ def _temperature(text: str, name: str, study: Study) -> float:
     return arguments.real_number(float(text), name, 0.25, 20.0)
 
 
-def _word(text: str, name: str, study: Study) -> str:
-    return text  # the function that it is for knows the words, and refuses all others
+def _rule(text: str, name: str, study: Study) -> str:
+    return arguments.choice(text, name, ROUNDING)  # not stochastic, which needs a generator
 
 
 # setting -> how it is read; the limits are those of the page's sliders
@@ -67,7 +68,7 @@ SETTINGS: dict[str, Callable[[str, str, Study], Any]] = {
     "bits": _integer(2, 8),
     "k": _kept,
     "T": _temperature,
-    "rounding": _word,
+    "rounding": _rule,
     "example": _example,
 }
 

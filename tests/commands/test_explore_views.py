@@ -130,6 +130,14 @@ def test_the_page_asks_for_exactly_the_settings_that_the_views_take():
         ("staircase", good("staircase", p="nan"), "p is 'nan': it must be an integer from 0 to 8"),
         ("staircase", good("staircase", bits="1"), "bits is 1: it must be from 2 to 8"),
         ("staircase", good("staircase", rounding="up"), "rounding is 'up': it must be one of half_even, half_away"),
+        *(
+            (
+                name,
+                good(name, rounding="stochastic"),
+                "rounding is 'stochastic': it must be one of half_even, half_away",
+            )
+            for name in ("staircase", "histogram")
+        ),
         ("soften", good("soften", T="0"), "T is 0.0: it must be from 0.25 to 20.0"),
         ("soften", good("soften", T="inf"), "T is 'inf': it must be a decimal number"),
         ("soften", good("soften", example="-1"), "example is -1: it must be from 0 to 358"),
