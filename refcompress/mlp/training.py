@@ -84,7 +84,7 @@ def classification(labels: npt.ArrayLike) -> RowObjective:
         raise ValueError(f"labels has shape {classes.shape}: it must be (n,)")
     if (classes < 0).any():
         arguments.refuse_element("labels", classes, classes < 0, "class numbers begin with 0")
-    classes = classes.astype(np.intp)  # a copy: what happens to the labels later does not matter
+    classes = classes.copy()  # what happens to the labels later does not matter
     highest = int(classes.max(initial=0))
 
     def objective(output: Array, rows: Array) -> tuple[float, Array]:
@@ -92,7 +92,7 @@ def classification(labels: npt.ArrayLike) -> RowObjective:
             arguments.refuse_element(
                 "labels", classes, classes == highest, f"the network has {output.shape[1]} outputs, one a class"
             )
-        losses, gradient = cross_entropy(output, classes[rows])
+        losses, gradient = cross_entropy(output, classes[rows].astype(np.intp, copy=False))
         return float(np.add.reduce(losses)) / len(rows), gradient / len(rows)
 
     return RowObjective(len(classes), objective)

@@ -337,6 +337,11 @@ def test_a_label_needs_an_output_whether_or_not_its_row_is_in_the_batch(outputs)
         classification([0, 2])(np.zeros((1, outputs)), np.array([0]))
 
 
+def test_a_label_past_int64_is_one_without_an_output():
+    with pytest.raises(ValueError, match=r"^labels\[1\] is 9223372036854775809: the network has 2 outputs"):
+        classification(np.array([0, 2**63 + 1], np.uint64))(np.zeros((1, 2)), np.array([1]))
+
+
 @pytest.mark.parametrize("objective", [classification(Y), regression(GOALS)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_gradient_has_the_dtype_of_the_output(objective, dtype):
