@@ -67,6 +67,7 @@ MAY_IMPORT = {
     "peers": {"arguments", "verify"},
     "commands": {
         "arguments",
+        "rounding",
         *FORMULAS,
         "distillation",
         *WHOLE,
