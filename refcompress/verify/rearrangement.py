@@ -24,59 +24,12 @@ OF_BOUNDED = 16  # where bounds have to be derived too
 OF_NETWORKS = 8  # which take many operations each
 MOST = 4096  # numbers of a call that is rearranged, where its answer has to be computed again
 TRIES = 4  # shapes that are tried where not every shape has an answer
-LONG = 4099  # longer than most blocks, and one past a multiple of no vector's width
-LENGTHS = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    9,
-    12,
-    15,
-    16,
-    17,
-    20,
-    24,
-    31,
-    32,
-    33,
-    36,
-    48,
-    63,
-    64,
-    65,
-    80,
-    127,
-    128,
-    129,
-    257,
-    300,
-    1000,
-)
-SHAPES: tuple[tuple[int, ...], ...] = (
-    *((n,) for n in LENGTHS),
-    *(
-        (),
-        (),
-        (1, 1),
-        (1, 9),
-        (9, 1),
-        (17, 1),
-        (4, 4),
-        (5, 3),
-        (3, 5),
-        (8, 9),
-        (33, 2),
-        (2, 33),
-        (16, 4),
-        (3, 20),
-        (20, 32),
-    ),
-    *((2, 3, 4), (4, 3, 2), (3, 1, 5), (5, 7, 1), (3, 3, 3), (4, 4, 4), (2, 2, 3, 2), (1, 1, 1, 9), (2, 3, 4, 2)),
-)
+LONG = 4099  # longer than most blocks, and no multiple of a vector's width
+LENGTHS = (*range(1, 6), *range(7, 10), 12, *range(15, 18), 20, 24, *range(31, 34), 36, 48, *range(63, 66), 80)
+LARGE = (127, 128, 129, 257, 300, 1000)
+MATRICES = ((1, 9), (9, 1), (17, 1), (4, 4), (5, 3), (3, 5), (8, 9), (33, 2), (2, 33), (16, 4), (3, 20), (20, 32))
+DEEPER = ((2, 3, 4), (4, 3, 2), (3, 1, 5), (5, 7, 1), (3, 3, 3), (4, 4, 4), (2, 2, 3, 2), (1, 1, 1, 9), (2, 3, 4, 2))
+SHAPES: tuple[tuple[int, ...], ...] = ((), (1, 1), *((n,) for n in (*LENGTHS, *LARGE)), *MATRICES, *DEEPER)
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33)
 WIDTHS = (1, 2, 3, 5, 7, 8, 9, 16, 17, 33)
 LAYOUTS = ("plain", "strided", "reversed", "fortran", "read-only")
@@ -106,8 +59,8 @@ def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], 
             yield from _in_form(op, settings, e, shapes, LAYOUTS[draws.below(len(LAYOUTS))], draws)
         singles = SINGLES if () in known and separable(op, exchanges[0].args) else 0
         for n in range(singles):
-            e = exchanges[n % len(exchanges)]
-            yield from _in_form(op, settings, e, [()], LAYOUTS[-(n % 2)], draws)
+            e, layout = exchanges[n % len(exchanges)], "read-only" if n % 2 else "plain"
+            yield from _in_form(op, settings, e, [()], layout, draws)
         if separable(op, exchanges[-1].args):
             yield from _in_form(op, settings, exchanges[-1], [(LONG,)], "plain", draws)
 
