@@ -58,11 +58,12 @@ def fork():
     note(child or os.getpid())
 
 
-def leave_a_copy():
+def leave_a_copy(silent=False):
     if copy := os.fork():
         note(copy)
         os._exit(3)
-    os.closerange(0, 3)
+    if silent:
+        os.closerange(0, 3)
     time.sleep(300)
 
 
@@ -109,6 +110,7 @@ DO = {
     "start another": start_another,
     "leave another": leave_another,
     "leave a copy": leave_a_copy,
+    "leave a silent copy": lambda: leave_a_copy(silent=True),
     "hold": hold_the_interpreter,
     "flood without end": flood_without_end,
     "cd": lambda: os.chdir("/"),
@@ -385,7 +387,7 @@ def test_what_takes_too_long_to_import_cannot_be_run(way, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("what", ["leave another", "leave a copy"])
+@pytest.mark.parametrize("what", ["leave another", "leave a copy", "leave a silent copy"])
 def test_a_process_that_its_own_children_outlive_is_lost_when_it_ends(way, what):
     with fresh() as call:
         assert call(what).problem == "ends its process: exit status 3"
