@@ -18,8 +18,9 @@ import numpy as np
 from refcompress.arguments import Array, is_float
 from refcompress.verify.agreement import compare, parts
 from refcompress.verify.exchange import Exchange
-from refcompress.verify.layouts import contiguous, straight_through
+from refcompress.verify.layouts import straight_through
 from refcompress.verify.operation import Fault, Operation, Settings
+from refcompress.verify.places import Place, places_of_differences
 
 MOST_STATEMENTS = 3
 LEAST_COARSE = 3  # of what shows that an arithmetic is coarse, a third has to be wrong
@@ -29,7 +30,6 @@ LEAST_SHARE = 8  # a rival has to explain an eighth of the differences, or it is
 CONDUCT = frozenset({"changes_input", "overwrites", "second_call", "history", "no_answer", "no_comparison"})
 MOSTLY = 0.5  # of all values: a region that holds more is named only if many failing calls lie in it
 CHANCE = 0.05  # that they do for no reason
-VECTOR_WIDTHS = (4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,6 @@ class Rival:
     bound: Callable[[Exchange], Any]
     coarse: bool = False
     """Whether it allows for the errors of a coarser arithmetic."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A region, ready to be evaluated: one flag an element of each part of the answer."""
-
-    where: str
-    mask: Callable[[Exchange], list[Array]]
 
 
 def setting_rivals(operation: Operation, settings: Settings, together: int = 1) -> Iterator[Rival]:
@@ -147,11 +139,14 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
             return statements
         found = _complete(singles, judged)
     if not found:
-        found = _inside(singles, _places(operation, settings, judged), judged)
+        found = _inside(singles, places_of_differences(operation, settings, judged), judged)
     if not found:
         found = _but_for_signs_of_zeros(singles, judged)
     if not found:
-        partial, location = _partial(singles, judged), _location(_places(operation, settings, judged), judged)
+        partial, location = (
+            _partial(singles, judged),
+            _location(places_of_differences(operation, settings, judged), judged),
+        )
         failed = _differences(judged)
         right = sum(e.size for e in judged) - failed
         # one that explains few of the differences, or one alone of several, does so by chance
@@ -353,72 +348,6 @@ def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explan
     explained = total - fewest
     text = f"in part {best.says}; this explains {explained:,} of {total:,} values, the reference {total - failed:,}"
     return [Explanation(text, best.settings, best.fault, explained, total)]
-
-
-def _places(operation: Operation, settings: Settings, judged: Sequence[Exchange]) -> list[Place]:
-    """Return the regions of the operation and those that any operation has, the most specific first."""
-
-    def of_exchange(test: Callable[[Exchange], bool]) -> Callable[[Exchange], list[Array]]:
-        return lambda exchange: [np.full(p.shape, test(exchange)) for p in parts(exchange.expected)]
-
-    def tail(width: int) -> Callable[[Exchange], list[Array]]:
-        return lambda exchange: [
-            (np.arange(p.size) >= p.size - p.size % width).reshape(p.shape) for p in parts(exchange.expected)
-        ]
-
-    def part(number: int) -> Callable[[Exchange], list[Array]]:
-        return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
-
-    def of_array(test: Callable[[Array], bool]) -> Callable[[Exchange], list[Array]]:
-        return of_exchange(lambda e: isinstance(e.args[0], np.ndarray) and test(e.args[0]))
-
-    # the whole of a short array is its tail, and in arrays of one length any place is: only others show that
-    # differences lie there
-    lengths = {p.size for e in judged if not e.comparison.agrees for p in parts(e.expected)}
-    widths = [width for width in VECTOR_WIDTHS if sum(length > width for length in lengths) > 1]
-    named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
-    places = [
-        Place("on repeated calls", of_exchange(lambda e: e.repeated)),
-        *(
-            Place(f"on {layout} arrays", of_exchange(lambda e, layout=layout: e.layout == layout))  # type: ignore[misc]
-            for layout in ("strided", "reversed", "fortran", "read-only")
-        ),
-        Place("on arrays that are not contiguous", of_exchange(lambda e: not contiguous(e.args, e.layout))),
-        Place("on 0-d arrays", of_array(lambda x: x.ndim == 0)),
-        Place("on arrays of one element", of_array(lambda x: x.size == 1)),
-        *(Place(f"in the last n mod {width} elements", tail(width)) for width in widths),
-        *named,
-        Place("on arrays with axes of equal length", of_array(lambda x: len({*x.shape}) < x.ndim)),
-        Place("on 1-d arrays", of_array(lambda x: x.ndim == 1)),
-        Place("on matrices", of_array(lambda x: x.ndim == 2)),
-        Place("on arrays of three dimensions or more", of_array(lambda x: x.ndim > 2)),
-    ]
-    if any(_is_flat(e.expected) for e in judged):
-        most = max(len(parts(e.expected)) for e in judged)
-        places += [Place(f"in {_part_name(operation, i)}", part(i)) for i in range(most)]
-    return [place for place in places if _holds_every_difference(place, judged) and not _is_everywhere(place, judged)]
-
-
-def _is_everywhere(place: Place, judged: Sequence[Exchange]) -> bool:
-    return all(mask.all() for e in judged for mask in place.mask(e))
-
-
-def _is_flat(answer: Any) -> bool:
-    """Whether an answer is several arrays, in a number that is always the same: not lists, one array a layer."""
-    return isinstance(answer, tuple | list) and not any(isinstance(part, tuple | list) for part in answer)
-
-
-def _part_name(operation: Operation, number: int) -> str:
-    return operation.parts[number] if number < len(operation.parts) else f"part {number} of the result"
-
-
-def _holds_every_difference(place: Place, judged: Sequence[Exchange]) -> bool:
-    return all(
-        not (wrong & ~inside).any()
-        for e in judged
-        if not e.comparison.agrees
-        for wrong, inside in zip(e.comparison.wrong, place.mask(e), strict=True)
-    )
 
 
 def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
