@@ -97,7 +97,9 @@ FAMILIES = {
     "sparsify": ["sparsify"],
     "structured": ["n_m_sparsify"],
 }
-CASES = "tests/verify/test_cases_kill_what_they_say.py"
+# what is tested of every operation, with its name in brackets
+OF_EACH = ("tests/verify/test_operation.py", "tests/verify/test_cases_kill_what_they_say.py")
+CONTRACT = "tests/verify/test_operation.py::test_the_operations_and_their_inputs_are_those_of_the_contract"
 # Tests that are run where the mirrored ones passed.
 PEERS = {"refcompress/verify/layouts.py": ["tests/peers/test_torch_arrays.py", "tests/peers/test_jax_arrays.py"]}
 
@@ -257,10 +259,10 @@ def of_operations(stem):
     """Return the tests of the operations that a module of verify/operations has a part in."""
     family = next(name for name in FAMILIES if stem.startswith(name))
     files = sorted(Path("tests/verify/operations").glob(f"test_{family}*.py"))
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", CASES]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *OF_EACH]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     ids = [line for line in listed if re.match(rf".*?\[({'|'.join(FAMILIES[family])})[]:]", line)]
-    return [*(str(file) for file in files if file.stem != f"test_{stem}"), *ids]
+    return [*(str(file) for file in files if file.stem != f"test_{stem}"), CONTRACT, *ids]
 
 
 def explained(module):

@@ -40,6 +40,8 @@ CONTRACT = {
     "distillation_gradient": ("student", "teacher"),
 }
 
+KINDS = {"floats", "integers", "booleans", "integer", "number", "list of floats"}
+
 
 def test_the_operations_and_their_inputs_are_those_of_the_contract():
     assert {name: tuple(i.name for i in o.inputs) for name, o in OPERATIONS.items()} == CONTRACT
@@ -62,11 +64,47 @@ def test_every_default_is_allowed_and_every_name_is_unique(operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_value_that_is_another_rule_says_what_it_does(operation):
+    for setting in (s for s in operation.settings if s.rival):
+        said = [setting.says[value] for value in setting.allowed]
+        assert all(said), setting.name
+        assert len(set(said)) == len(said), setting.name
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_typical_setting_has_a_value_that_is_allowed(operation):
+    for given in operation.typical:
+        assert [name for name, value in given.items() if value not in operation.setting(name).allowed] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_input_is_of_a_kind_that_can_be_read(operation):
+    assert {i.kind for i in operation.inputs} <= KINDS
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_part_of_an_answer_has_a_name(operation):
+    args = next(args for case in operation.cases for args in case.make(operation.defaults))
+    answer = operation.answer(args, operation.defaults)
+    assert len(operation.parts) == (len(answer) if isinstance(answer, tuple) else 1)
+    assert all(operation.parts)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_what_is_rejected_is_rejected_and_has_a_name(operation):
+    for name, make in operation.rejects:
+        assert name
+        with pytest.raises(ValueError, match=r"."):
+            operation.answer(make(operation.defaults), operation.defaults)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_every_text_a_person_reads_is_there(operation):
     assert all(getattr(operation, f) for f in ("formula", "summary", "result"))
     assert all(i.text for i in operation.inputs)
     assert all(s.text for s in operation.settings)
     assert all(law.sentence for law in operation.laws)
+    assert all(region.where for region in operation.regions)
     assert all(fault.statement and not fault.statement.endswith(".") for fault in operation.faults)
 
 

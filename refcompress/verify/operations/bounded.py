@@ -59,7 +59,7 @@ def rounded_to(dtype: str, exact: Answer) -> Answer:
 
     def shortened(array: Array) -> Array:
         with np.errstate(over="ignore", under="ignore"):
-            return narrow(np.asarray(array, np.float64), float_dtype(dtype)).astype(np.float64)
+            return np.asarray(narrow(array, float_dtype(dtype)), np.float64)
 
     def answer(args: Arguments, settings: Settings) -> Any:
         shorter = each(shortened, args)

@@ -85,6 +85,12 @@ def test_arithmetic_in_16_bits_rounds_what_goes_in_and_what_comes_out():
     assert rest.answer((np.array(1 + 2.0**-9),), {}) == 0
 
 
+def test_a_number_comes_out_as_a_number_in_float64():
+    for fault in low_precision(lambda args, s: np.float64(args[0].sum())):
+        answer = fault.answer((np.array([1, 2.0**-40], np.float16),), {})
+        assert (answer.shape, answer.dtype, answer) == ((), np.float64, 1)
+
+
 def test_arithmetic_in_float32_rounds_the_arrays_of_all_layers():
     def total(args, settings):
         (first, second), third = args
