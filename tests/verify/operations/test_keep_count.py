@@ -83,10 +83,42 @@ def test_a_count_is_worked_out_by_hand(args, settings, text):
     assert KEEP_COUNT.by_hand(args, (), full(KEEP_COUNT, settings)) == text
 
 
-def test_what_is_declared_as_rejected_is_rejected():
+def test_a_call_is_rejected_for_the_one_argument_that_its_name_gives():
+    inputs, good = [i.name for i in KEEP_COUNT.inputs], {"size": 10, "sparsity": 0.5}
     for name, make in KEEP_COUNT.rejects:
-        with pytest.raises(ValueError, match=name.split()[0]):
-            KEEP_COUNT.answer(make({}), full(KEEP_COUNT, {}))
+        wrong, value = name.split(" = ")
+        args = dict(zip(inputs, make({}), strict=True))
+        assert str(args[wrong]) == value
+        with pytest.raises(ValueError, match=f"^{wrong} is {value}"):
+            KEEP_COUNT.answer(tuple(args.values()), full(KEEP_COUNT, {}))
+        args[wrong] = good[wrong]
+        assert KEEP_COUNT.answer(tuple(args.values()), full(KEEP_COUNT, {})) == 5
+    assert {name.split()[0] for name, _ in KEEP_COUNT.rejects} == set(inputs)
+
+
+@pytest.mark.parametrize(
+    ("args", "settings", "where"),
+    [
+        ((15, 0.5), {}, {"tie"}),
+        ((10, 0.25), {"counts": "pruned"}, {"tie", "below_half"}),
+        ((100, 0.29), {}, {"whole", "below_half"}),
+        ((100, 0.291), {}, {"below_half"}),
+        ((1, 0.0), {}, {"whole", "all_stay", "one", "below_half"}),
+        ((0, 1.0), {}, {"whole", "none_stay", "empty"}),
+        ((2**24, 1.0), {}, {"whole", "none_stay"}),
+        ((2**24 + 1, 0.5), {}, {"tie", "past_24_bits"}),
+        ((2**53 + 1, 0.5), {}, {"tie", "past_24_bits", "past_53_bits"}),
+    ],
+)
+def test_a_region_is_where_its_name_says(args, settings, where):
+    under = full(KEEP_COUNT, settings)
+    right = KEEP_COUNT.answer(args, under)
+    assert {region.name for region in KEEP_COUNT.regions if region.mask(args, right, under)[0]} == where
+
+
+def test_the_formula_is_that_of_the_part_that_is_named():
+    (part,) = KEEP_COUNT.parts
+    assert KEEP_COUNT.formula.startswith(f"{part} = ")
 
 
 def test_mixing_two_conventions_brings_a_weight_back_and_a_case_is_named_for_it():
