@@ -84,7 +84,7 @@ def before_rounding(v: Array, z: Array, settings: Settings) -> Array:
     if settings["zero_point_added"] == "after_rounding":
         return v
     whole = np.trunc(v)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(under="ignore", invalid="ignore"):
         if settings["scaling"] != "exact":
             return exactly.total(v, z, float_dtype(settings["dtype"])).astype(np.float64)
         fraction = np.abs(v - whole)  # all that counts of it is on which side of one half it lies
@@ -129,5 +129,5 @@ def has_code(args: Arguments, settings: Settings) -> Array:
         return np.asarray(~np.isnan(x))
     s = broadcast(args, settings)[1]
     with np.errstate(invalid="ignore"):
-        finite = np.isfinite(x) & np.isfinite(quotient(x, s, settings["scaling"]))
+        finite = np.isfinite(quotient(x, s, settings["scaling"]))
         return np.asarray(finite & np.isfinite(to_be_rounded(args, settings)[0]))

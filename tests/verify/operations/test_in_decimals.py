@@ -164,18 +164,36 @@ def test_a_sum_past_the_largest_float64_is_infinite():
 LINEAR = {"activation": "identity"}
 
 
+def test_the_operation_answers_with_the_decimals():
+    under = FLOAT64 | {"activation": "tanh", "reduction": "mean"}
+    for seed in range(10):  # a sum in float64 is not always the nearest
+        args = network(seed)
+        assert IN_DECIMALS["mlp_forward"].answer(args[:3], under).tolist() == exact_output(args[:3], under).tolist()
+        got, right = IN_DECIMALS["mlp_gradients"].answer(args, under), exact_gradients(args, under)
+        assert [part.tolist() for part in parts(got)] == [part.tolist() for part in parts(right)]
+
+
 @pytest.mark.parametrize("name", [name for name in IN_DECIMALS if name != "distillation_loss"])
 def test_the_bound_about_a_checked_dtype_is_the_operation_s_and_how_far_the_cast_is_from_the_decimals(name):
     op = IN_DECIMALS[name]
     plain, checked = ({**op.defaults, "dtype": "float16", "check_dtype": flag} for flag in (False, True))
-    args = tuple(LOGITS.astype(np.float16)) if name == "distillation_gradient" else network(5, "float16")
-    args = args[: len(op.inputs)]
-    own, bounds = OPERATIONS[name].bound(args, plain), op.bound(args, checked)
-    for of in zip(*map(parts, (own, bounds, op.answer(args, plain), op.answer(args, checked))), strict=True):
-        without, bound, answer, cast = of
-        assert cast.dtype == np.float16
-        assert bound.tolist() == (without + np.abs(answer - cast.astype(np.float64))).tolist()
-    assert [b.tolist() for b in parts(op.bound(args, plain))] == [b.tolist() for b in parts(own)]
+    for seed in range(10):
+        args = tuple(LOGITS.astype(np.float16)) if name == "distillation_gradient" else network(seed, "float16")
+        args = args[: len(op.inputs)]
+        own, bounds = OPERATIONS[name].bound(args, plain), op.bound(args, checked)
+        for of in zip(*map(parts, (own, bounds, op.answer(args, plain), op.answer(args, checked))), strict=True):
+            without, bound, answer, cast = of
+            assert cast.dtype == np.float16
+            assert bound.tolist() == (without + np.abs(answer - cast.astype(np.float64))).tolist()
+        assert [b.tolist() for b in parts(op.bound(args, plain))] == [b.tolist() for b in parts(own)]
+
+
+def test_logits_whose_exponentials_are_past_the_decimals_are_taken_from_the_largest_of_their_row():
+    under = OPERATIONS["distillation_loss"].defaults | {"temperature": 1}
+    far = LOGITS + np.array([[1e9], [-1e9]])
+    near = far - np.array([[1e9], [-1e9]])  # what is left of the logits, exactly
+    assert exact_loss(tuple(far), under) == exact_loss(tuple(near), under)
+    assert exact_gradient(tuple(far), under).tolist() == exact_gradient(tuple(near), under).tolist()
 
 
 def test_cancellation_costs_no_digit():
