@@ -204,23 +204,23 @@ LOGITS: tuple[tuple[str, str, Logits], ...] = (
 )
 
 
-def _held(e: Array, settings: Settings) -> Array:
-    """Return exponentials as the dtype holds them: infinite past the largest number, 0 below the smallest."""
+def held(e: Array, settings: Settings) -> Array:
+    """Return exponentials as the dtype holds them: infinite past the largest number, 0 to half of the smallest."""
     precision = precision_of(settings["dtype"])
-    return np.where(e > precision.largest, np.inf, np.where(e < precision.tiny / 2, 0.0, e))
+    return np.where(e > precision.largest, np.inf, np.where(e <= precision.tiny / 2, 0.0, e))
 
 
 def without_maximum(z: Array, settings: Settings) -> Array:
     """Return a softmax whose exponentials overflow."""
-    e = _held(np.exp(z), settings)
+    e = held(np.exp(z), settings)
     return np.asarray(e / np.sum(e, axis=-1, keepdims=True))
 
 
 def log_without_maximum(z: Array, settings: Settings) -> Array:
     """Return a log-softmax whose exponentials overflow."""
-    return np.asarray(z - np.log(np.sum(_held(np.exp(z), settings), axis=-1, keepdims=True)))
+    return np.asarray(z - np.log(np.sum(held(np.exp(z), settings), axis=-1, keepdims=True)))
 
 
 def log_of_probability(z: Array, settings: Settings) -> Array:
     """Return the logarithms of probabilities, of which the small ones underflow to 0."""
-    return np.log(_held(softmax(z), settings))
+    return np.log(held(softmax(z), settings))

@@ -171,6 +171,9 @@ def test_the_operation_answers_with_the_decimals():
         assert IN_DECIMALS["mlp_forward"].answer(args[:3], under).tolist() == exact_output(args[:3], under).tolist()
         got, right = IN_DECIMALS["mlp_gradients"].answer(args, under), exact_gradients(args, under)
         assert [part.tolist() for part in parts(got)] == [part.tolist() for part in parts(right)]
+        under_both = FLOAT64 | OPERATIONS["distillation_loss"].defaults
+        logits = args[2], args[2][::-1]
+        assert IN_DECIMALS["distillation_loss"].answer(logits, under_both) == exact_loss(logits, under_both)
 
 
 @pytest.mark.parametrize("name", [name for name in IN_DECIMALS if name != "distillation_loss"])
