@@ -50,7 +50,7 @@ def _squares(args: Arguments) -> Array:
 
 
 def _not_negative(args: Arguments, answer: Any, settings: Settings) -> bool:
-    return bool(np.asarray(answer, np.float64) >= 0)
+    return float(answer) >= 0
 
 
 def _zero_only_if_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -59,23 +59,23 @@ def _zero_only_if_equal(args: Arguments, answer: Any, settings: Settings) -> boo
 
 
 def _at_least_the_largest(args: Arguments, answer: Any, settings: Settings) -> bool:
-    largest = float(np.max(_squares(args), initial=0.0)) / count(args[0].shape, settings)
+    squares = _squares(args)
+    largest = float(np.max(squares, initial=0.0)) / count(squares.shape, settings)
     return float(answer) >= largest - float(loss_bound(args, settings))
 
 
 def _at_most_all_as_large(args: Arguments, answer: Any, settings: Settings) -> bool:
     squares = _squares(args)
     most = float(np.max(squares, initial=0.0)) * squares.size / count(squares.shape, settings)
-    bound = float(loss_bound(args, settings))
-    return float(answer) <= most + bound or bound == np.inf
+    return float(answer) <= most + float(loss_bound(args, settings))
 
 
 def _loss_by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
     student, teacher = (a.reshape(-1) for a in wide(args))
-    n = count(args[0].shape, settings)
     terms = [f"({s!r} - {t!r})^2" for s, t in zip(student.tolist(), teacher.tolist(), strict=True)]
-    text = " + ".join(terms[:4]) + (f" + {len(terms) - 4} more" if len(terms) > 4 else "") or "nothing"
-    return f"({text}) / {n} = {float(right_loss(args, settings))!r}"
+    shown = terms if len(terms) < 5 else [*terms[:4], f"{len(terms) - 4} more"]
+    total, n = " + ".join(shown) or "nothing", count(args[0].shape, settings)
+    return f"({total}) / {n} = {float(right_loss(args, settings))!r}"
 
 
 MSE_INPUTS = (
@@ -135,14 +135,13 @@ MSE_LOSS = Operation(
 
 def _same_sign(args: Arguments, answer: Any, settings: Settings) -> bool:
     student, teacher = wide(args)
-    return bool(np.all(np.asarray(answer, np.float64) * np.sign(student - teacher) >= 0))
+    return bool(np.all(np.asarray(answer) * np.sign(student - teacher) >= 0))
 
 
 def _zero_where_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
-    got, right = np.asarray(answer, np.float64), exact_gradient(args, settings)
-    return bool(np.all((got != 0) | (right == 0) | (np.abs(right) <= gradient_bound(args, settings)))) and bool(
-        np.all(got[right == 0] == 0)
-    )
+    got, right = np.asarray(answer), exact_gradient(args, settings)
+    near = np.abs(right) <= gradient_bound(args, settings)
+    return bool(np.all(np.where(right == 0, got == 0, near | (got != 0))))
 
 
 def _proportional(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -151,8 +150,9 @@ def _proportional(args: Arguments, answer: Any, settings: Settings) -> bool:
     d, g = (student - teacher).reshape(-1), np.asarray(answer, np.float64).reshape(-1)
     if not d.size:
         return True
-    bound = np.reshape(gradient_bound(args, settings), -1)
+    bound = gradient_bound(args, settings).reshape(-1)
     j = int(np.argmax(np.abs(d)))
+    # 8 roundings at most: of both products and their difference, and of the products and sums that they are held to
     rounding = 2.0**-50 * (np.abs(g * d[j]) + np.abs(g[j] * d))
     return bool(np.all(np.abs(g * d[j] - g[j] * d) <= bound * abs(d[j]) + bound[j] * np.abs(d) + rounding))
 
