@@ -99,8 +99,7 @@ def finished(v: Array, z: Array, settings: Settings) -> Array:
 
 def rounded_and_ranged(w: Array, z: Array, settings: Settings) -> Array:
     """Round what is to be rounded, add z unless that is done, and bring the sum into range."""
-    with np.errstate(invalid="ignore"):
-        return ranged(added(round_to_integer(w, settings["rounding"]), z, settings), settings)
+    return ranged(added(round_to_integer(w, settings["rounding"]), z, settings), settings)
 
 
 def added(steps: Array, z: Array, settings: Settings) -> Array:
@@ -128,6 +127,5 @@ def has_code(args: Arguments, settings: Settings) -> Array:
     if settings["overflow"] == "saturate":
         return np.asarray(~np.isnan(x))
     s = broadcast(args, settings)[1]
-    with np.errstate(invalid="ignore"):
-        finite = np.isfinite(quotient(x, s, settings["scaling"]))
-        return np.asarray(finite & np.isfinite(to_be_rounded(args, settings)[0]))
+    finite = np.isfinite(quotient(x, s, settings["scaling"]))
+    return np.asarray(finite & np.isfinite(to_be_rounded(args, settings)[0]))

@@ -115,8 +115,10 @@ def under(scaling="divide", added="after_rounding", overflow="saturate", **more)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_no_stage_warns_at_the_ends_of_the_floats(dtype, scaling, added, overflow):
     settings, (_, largest, normal, subnormal) = under(scaling, added, overflow, dtype=dtype), FLOATS[dtype]
+    words = itertools.cycle(ROUNDING)
     x = np.array([np.inf, -np.inf, np.nan, largest, -largest, subnormal, 3 * normal, 0.0]).astype(float_dtype(dtype))
     for s, z in itertools.product((largest, subnormal, normal, 1.0), (-128, 127, 0)):
+        settings["rounding"] = next(words)
         with np.errstate(all="raise"):
             codes = affine_stages.converted((x, s, z), settings)
             affine_stages.finished(*affine_stages.staged((x, s, z), settings), settings)
@@ -145,15 +147,24 @@ def test_a_product_that_the_zero_point_is_yet_to_be_added_to_is_not_rounded():
     assert (steps.tolist(), z.tolist()) == ([5 * third, -7 * third], 4)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_fused_product_and_sum_are_rounded_once(dtype):
-    bits = {"float16": 11, "float32": 24}[dtype]
-    x, s = np.array([5.0, 1021.0]).astype(dtype), 3.0
-    w, z = affine_stages.to_be_rounded((x, s, 4), under("reciprocal", "before_rounding", dtype=dtype))
+    x, s, z = np.array([5.0, 1021.0, 1020.9]).astype(dtype), 3.0, -340  # what is left shows the product's last bits
+    got = affine_stages.to_be_rounded((x, s, z), under("reciprocal", "before_rounding", dtype=dtype))
     third = oracle.in_dtype(Fraction(1, 3), dtype)
-    assert w.tolist() == [float(oracle.in_dtype(Fraction(v) * third + 4, dtype)) for v in (5, 1021)]
-    assert z.tolist() == 4
-    assert bits == np.finfo(dtype).nmant + 1
+    right = [float(oracle.in_dtype(Fraction(float(v)) * third + z, dtype)) for v in x]
+    assert [part.tolist() for part in got] == [right, z]
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_scale_counts_as_the_dtype_holds_it(dtype, scaling):
+    x = np.array([5.0, -7.0, 0.3]).astype(dtype)
+    held = float(np.array(0.1).astype(dtype))
+    got, right = (affine_stages.quotient(x, np.array(s), scaling) for s in (0.1, held))
+    assert got.tolist() == right.tolist()
+    if scaling == "exact":
+        assert got.tolist() != affine_stages.quotient(x.astype(np.float64), np.array(0.1), scaling).tolist()
 
 
 def test_an_exact_sum_keeps_of_a_fraction_on_which_side_of_one_half_it_lies():

@@ -131,6 +131,11 @@ def test_the_classes_are_on_the_last_axis_of_any_number():
     np.testing.assert_allclose(without_maximum(CUBE, FLOAT32), np.exp(rows), **ROUNDED)
     np.testing.assert_allclose(log_without_maximum(CUBE, FLOAT32), rows, **ROUNDED)
     np.testing.assert_allclose(log_of_probability(CUBE, FLOAT32), rows, **ROUNDED)
+    reverse = full(DISTILLATION_LOSS, {"direction": "reverse"})
+    slopes = [slope(log_softmax(one), log_softmax(-one), reverse) for one in CUBE]
+    np.testing.assert_allclose(slope(log_softmax(CUBE), log_softmax(-CUBE), reverse), slopes, **ROUNDED)
+    hard = next(logits for name, _, logits in LOGITS if name == "hard_teacher")
+    assert np.exp(hard(CUBE, CUBE, 1.0)[1]).tolist() == (CUBE.max(axis=-1, keepdims=True) == CUBE).tolist()
 
 
 def test_logits_far_from_zero_have_finite_logarithms_in_each_row():
