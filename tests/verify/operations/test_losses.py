@@ -100,7 +100,11 @@ def broken(operation, args, answer, **settings):
 
 @pytest.fixture
 def loss_bound_of_a_quarter(monkeypatch):
-    monkeypatch.setattr(losses, "loss_bound", lambda args, settings: np.float64(0.25))
+    def quarter(args, settings):
+        student, teacher = args
+        return np.float64({"float32": 0.25}[settings["dtype"]] + student.size - teacher.size)
+
+    monkeypatch.setattr(losses, "loss_bound", quarter)
 
 
 @pytest.mark.usefixtures("loss_bound_of_a_quarter")
@@ -187,6 +191,12 @@ def test_two_gradients_may_be_off_their_ratio_by_eight_roundings_of_the_law_itse
     gradient_bound_of(monkeypatch, 0.0, 0.0)
     # d = 4 and 2, and both products are 8
     assert broken(MSE_GRADIENT, both([4, 2], [0, 0]), np.array([4, 2 + 2 * roundings * 2.0**-52])) == laws
+
+
+def test_ratios_are_taken_to_the_gradient_of_the_largest_difference(monkeypatch):
+    gradient_bound_of(monkeypatch, 0.0, 0.0, 0.0)
+    assert broken(MSE_GRADIENT, both([0, 4, 2], [0, 0, 0]), np.array([0, 4.0, 2.0])) == []
+    assert broken(MSE_GRADIENT, both([0, 4, 2], [0, 0, 0]), np.array([0, 4.0, 1.0])) == ["proportional"]
 
 
 def test_no_gradient_of_equal_arrays_is_off_its_ratio(monkeypatch):
