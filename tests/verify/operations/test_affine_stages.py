@@ -163,6 +163,7 @@ def test_a_scale_counts_as_the_dtype_holds_it(dtype, scaling):
     held = float(np.array(0.1).astype(dtype))
     got, right = (affine_stages.quotient(x, np.array(s), scaling) for s in (0.1, held))
     assert got.tolist() == right.tolist()
+    assert affine_stages.divided(x, np.array(0.1)).tolist() == (x / np.array(held, dtype)).tolist()
     if scaling == "exact":
         assert got.tolist() != affine_stages.quotient(x.astype(np.float64), np.array(0.1), scaling).tolist()
 
