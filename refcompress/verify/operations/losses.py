@@ -147,7 +147,7 @@ def _zero_where_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
 def _proportional(args: Arguments, answer: Any, settings: Settings) -> bool:
     """Whether the ratios of the gradients are those of the differences: g_i d_j = g_j d_i for the largest d_j."""
     student, teacher = wide(args)
-    d, g = (student - teacher).reshape(-1), np.asarray(answer, np.float64).reshape(-1)
+    d, g = (student - teacher).reshape(-1), np.asarray(answer).reshape(-1)
     if not d.size:
         return True
     bound = gradient_bound(args, settings).reshape(-1)
