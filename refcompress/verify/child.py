@@ -162,12 +162,13 @@ class Child:
             ready.register(self.link, selectors.EVENT_READ | selectors.EVENT_WRITE)
             for name, stream in (("output", self.process.stdout), ("error", self.process.stderr)):
                 assert stream is not None
+                os.set_blocking(stream.fileno(), False)
                 ready.register(stream, selectors.EVENT_READ, name)
             while len(reply) < LENGTH + int.from_bytes(reply[:LENGTH]):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
-                events = ready.select(min(0.5, left))  # with the answer comes all that was printed before it
+                events = ready.select(min(0.5, left))
                 if not events and self.process.poll() is not None:
                     raise EOFError
                 for key, mask in events:
@@ -179,6 +180,9 @@ class Child:
                         todo = todo[self._sent(todo) :]
                         if not todo:
                             ready.modify(self.link, selectors.EVENT_READ)
+            ready.unregister(self.link)
+            for key in list(ready.get_map().values()):  # what was printed before the answer has arrived before it
+                self._drop(key.fd, key.data, ready)
         return pickle.loads(reply[LENGTH:])
 
     def _sent(self, data: memoryview) -> int:
@@ -202,7 +206,10 @@ class Child:
 
     def _drop(self, stream: int, name: str, ready: selectors.BaseSelector) -> None:
         """Read what was printed, and keep the beginning."""
-        data = os.read(stream, PIECE)
+        try:
+            data = os.read(stream, PIECE)
+        except BlockingIOError:
+            return
         if not data:
             ready.unregister(stream)
         self.printed[name] += data[: PRINTED - len(self.printed[name])]

@@ -1,6 +1,7 @@
 import ctypes
 import multiprocessing
 import os
+import selectors
 import signal
 import sys
 from collections import Counter
@@ -96,6 +97,7 @@ DO = {
     "print from C": lambda: LIBC.printf(b"from C\n"),
     "write": lambda: os.write(1, b"\xff\xferaw\n"),
     "write slowly": lambda: (os.write(1, b"a" * 60), time.sleep(0.2), os.write(1, b"b" * 60)),
+    "close the output": lambda: (os.close(1), os.write(2, b"oh\n")),
     "complain": lambda: os.write(2, b"oh\n"),
     "flood": flood,
     "fill": lambda: os.write(1, b"y\n" * 32_768),
@@ -308,6 +310,27 @@ def test_a_child_that_goes_elsewhere_or_starts_threads_goes_on_answering(child):
 
 def test_a_candidate_is_not_told_what_its_process_was_told(child):
     assert child.call((X, "how many arguments"), "plain").value == 1
+
+
+class AnswersAlone(selectors.DefaultSelector):
+    """Tells of the answer, and never of what is printed."""
+
+    def select(self, timeout=None):
+        return [(key, mask) for key, mask in super().select(timeout) if key.data is None]
+
+
+@pytest.mark.parametrize(
+    ("what", "remarks"),
+    [
+        ("write", ("prints to standard output: 'raw'",)),
+        ("complain", ("prints to standard error",)),
+        ("close the output", ("prints to standard error",)),
+    ],
+)
+def test_what_is_printed_belongs_to_the_call_though_the_answer_is_seen_first(own, monkeypatch, what, remarks):
+    monkeypatch.setattr(selectors, "DefaultSelector", AnswersAlone)
+    assert own.call((X, "answer"), "plain").value.tolist() == [3, -4]
+    assert own.call((X, what), "plain").remarks == remarks
 
 
 def test_what_fills_the_pipe_belongs_to_the_call_that_printed_it(child):
