@@ -263,19 +263,31 @@ def _smallest(
 ) -> Exchange:
     """Return the smallest failure that can be found: by search, else by cutting a failing call down."""
     failing = [e for e in exchanges if e.fails]
-    first = min(failing, key=lambda e: (e.only_overwrites, e.repeated, e.layout != "plain", e.size, not e.in_a_line))
+    first = min(failing, key=_simplicity)
     if first.answer.lost or first.only_overwrites:
         return first
     if first.layout != "plain" and not first.repeated:  # a layout is shown only if it matters
         plain = make_exchange(op, settings, subject, first.case, first.args, "plain")
         first = plain if plain.fails else first
     if first.layout == "plain" and not first.repeated:
-        if [v.shape for v in first.args if isinstance(v, np.ndarray)] in ([], [(1,)]):
+        single = [v.shape for v in first.args if isinstance(v, np.ndarray)] in ([], [(1,)])
+        if single and first.case != REARRANGED:
             return first  # nothing is smaller, and the cases put the simplest first
         _, found = _search(op, settings, subject, examples, seed)
         if found is not None:
             return cut_down(op, settings, subject, found)
     return first if first.repeated else cut_down(op, settings, subject, first)
+
+
+def _simplicity(e: Exchange) -> tuple[bool | int, ...]:
+    return (
+        e.only_overwrites,
+        e.repeated,
+        e.layout != "plain",
+        e.case == REARRANGED,  # of numbers in no order
+        e.size,
+        not e.in_a_line,
+    )
 
 
 def cut_down(op: Operation, settings: Settings, subject: Candidate, failing: Exchange) -> Exchange:

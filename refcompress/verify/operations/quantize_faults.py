@@ -70,7 +70,7 @@ def _clipped_to(ends: Callable[[int, int], tuple[int, int]]) -> Answer:
         if settings["bits"] is None:
             return _ranged(codes, settings)
         low, high = ends(*limits(settings))
-        return OVERFLOW[settings["overflow"]](np.where(np.isfinite(codes) | ~wraps(settings), codes, 0), low, high)
+        return OVERFLOW[settings["overflow"]](np.where(np.isfinite(codes) | (not wraps(settings)), codes, 0), low, high)
 
     return answer
 
