@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refcompress.distillation.knowledge import extract_knowledge
+from refcompress.distillation.knowledge import at_least_float32, extract_knowledge
 from refcompress.mlp.network import MLP, hidden_features, initialize, mlp_forward
 
 X = np.random.default_rng(0).normal(size=(30, 4))
@@ -125,3 +125,18 @@ def test_sizes_that_do_not_fit_the_teacher_are_refused(sizes, message):
 def test_a_wrong_argument_is_named(teacher, sizes, message):
     with pytest.raises(TypeError, match=f"^{message}"):
         extract_knowledge(teacher, X, sizes=sizes)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wide"),
+    [
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.float16, np.float32),
+        (ml_dtypes.bfloat16, np.float32),
+    ],
+)
+def test_what_is_summed_has_at_least_the_bits_of_float32(dtype, wide):
+    array = at_least_float32(np.array([1.5, -2.0], dtype))
+    assert array.dtype == wide
+    assert array.tolist() == [1.5, -2.0]
