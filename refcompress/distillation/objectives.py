@@ -27,8 +27,10 @@ def target_outputs(knowledge: Knowledge) -> Array:
     Computed in float64 for outputs of float64, else in float32.
     """
     outputs = at_least_float32(knowledge.outputs)
+    if not outputs.size:
+        return outputs
     centred = outputs - outputs.mean(axis=1, keepdims=True)
-    near_one = np.ldexp(centred, -np.frexp(np.abs(centred).max(initial=0.0))[1])  # so that no square overflows
+    near_one = np.ldexp(centred, -np.frexp(np.abs(centred).max())[1])  # so that no square overflows
     spread = float(near_one.std())
     return np.asarray(near_one / spread if spread > 0 else centred)
 

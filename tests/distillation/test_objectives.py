@@ -61,6 +61,11 @@ def test_equal_outputs_give_zero_targets():
     assert not target_outputs(Knowledge(np.full((4, 3), 2.5), (), None)).any()
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_outputs_of_no_examples_or_no_classes_are_no_targets(shape):
+    assert target_outputs(Knowledge(np.zeros(shape, np.float16), (), None)).shape == shape
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
 def test_the_objective_mixes_the_two_losses_by_the_weight(weight):
     loss, gradient = distillation_objective(KNOWLEDGE, LABELS, weight)(OUTPUT, ROWS)

@@ -361,6 +361,7 @@ def test_a_scale_from_a_calibration_lets_blocks_saturate():
         (lambda: nvfp4_quantize([1.0] * 15), ValueError, "x has 15 entries along axis 0: 16 must divide that"),
         (lambda: nvfp4_quantize([1.0] * 16, tensor_scale=0), ValueError, "tensor_scale is 0: it must be a positive"),
         (lambda: nvfp4_quantize([1.0] * 16, tensor_scale=1e-60), ValueError, "tensor_scale is 1e-60: it must be a pos"),
+        (lambda: nvfp4_quantize([1.0] * 16, tensor_scale=1e60), ValueError, "tensor_scale is 1e.60: it must be a posi"),
         (lambda: nvfp4_quantize([1.0] * 16, tensor_scale="1"), TypeError, "tensor_scale is '1'"),
         (lambda: nvfp4_dequantize([1.0] * 16, [1.0], 1e60), ValueError, "tensor_scale is 1e.60: it must be a positive"),
     ],
