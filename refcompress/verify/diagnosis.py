@@ -119,8 +119,10 @@ def word(value: Any) -> str:
 
 
 @np.errstate(all="ignore")
-def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Exchange]) -> list[Explanation]:
-    """Explain a candidate that differs; the best statement comes first."""
+def diagnose(
+    operation: Operation, settings: Settings, exchanges: Sequence[Exchange], forms: bool = True
+) -> list[Explanation]:
+    """Explain a candidate that differs, if ``forms`` by the forms of arrays too; the best statement comes first."""
     statements = [*_conduct(exchanges)]
     judged = [e for e in exchanges if e.answer.problem is None]
     if all(e.comparison.agrees for e in judged):
@@ -139,13 +141,13 @@ def diagnose(operation: Operation, settings: Settings, exchanges: Sequence[Excha
             return statements
         found = _complete(singles, judged)
     if not found:
-        found = _inside(singles, places_of_differences(operation, settings, judged), judged)
+        found = _inside(singles, places_of_differences(operation, settings, judged, forms), judged)
     if not found:
         found = _but_for_signs_of_zeros(singles, judged)
     if not found:
         partial, location = (
             _partial(singles, judged),
-            _location(places_of_differences(operation, settings, judged), judged),
+            _location(places_of_differences(operation, settings, judged, forms), judged),
         )
         failed = _differences(judged)
         right = sum(e.size for e in judged) - failed

@@ -143,7 +143,7 @@ def judge(
     sampled = [_call(sweep, subject, group) for group in groups if group.size]
     sampled = [e for e in sampled if not e.answer.given_up]
     exchanges = [*calls, *sampled]
-    explanations = diagnose(find_operation(sweep.operation), sweep.settings, exchanges)
+    explanations = diagnose(find_operation(sweep.operation), sweep.settings, exchanges, forms=False)
     wrong = sum(e.failed for e in sampled)
     return Judgement(tuple(explanations), wrong, sum(e.size for e in sampled) - wrong, tuple(exchanges))
 

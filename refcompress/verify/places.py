@@ -23,8 +23,13 @@ class Place:
     mask: Callable[[Exchange], list[Array]]
 
 
-def places_of_differences(operation: Operation, settings: Settings, judged: Sequence[Exchange]) -> list[Place]:
-    """Return the regions of the operation and those that any operation has, the most specific first."""
+def places_of_differences(
+    operation: Operation, settings: Settings, judged: Sequence[Exchange], forms: bool = True
+) -> list[Place]:
+    """Return the regions of the operation and those that any operation has, the most specific first.
+
+    ``forms``: whether the form of an array may be one; not if it follows from what differs, as in a sweep.
+    """
 
     def of_exchange(test: Callable[[Exchange], bool]) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [np.full(p.shape, test(exchange)) for p in parts(exchange.expected)]
@@ -38,12 +43,12 @@ def places_of_differences(operation: Operation, settings: Settings, judged: Sequ
         return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
 
     def of_array(test: Callable[[Array], bool]) -> Callable[[Exchange], list[Array]]:
-        return of_exchange(lambda e: isinstance(e.args[0], np.ndarray) and test(e.args[0]))
+        return of_exchange(lambda e: forms and isinstance(e.args[0], np.ndarray) and test(e.args[0]))
 
     # the whole of a short array is its tail, and in arrays of one length any place is: only others show that
     # differences lie there
     lengths = {p.size for e in judged if not e.comparison.agrees for p in parts(e.expected)}
-    widths = [width for width in VECTOR_WIDTHS if sum(length > width for length in lengths) > 1]
+    widths = [width for width in VECTOR_WIDTHS if forms and sum(length > width for length in lengths) > 1]
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),

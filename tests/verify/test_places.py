@@ -66,3 +66,13 @@ def test_lists_of_arrays_have_no_parts_to_name():
     right = Candidate("toy", lambda args, layout: Answer(PARTS.answer(args, SETTINGS)))
     e = make_exchange(PARTS, SETTINGS, right, "some", (np.ones((2, 3), np.float32),), "plain")
     assert not [name for name in names(e, op=PARTS) if name.startswith("in scaled")]
+
+
+def test_the_form_of_an_array_that_follows_from_what_differs_is_no_place():
+    x = np.arange(9.0)
+    calls = [exchange(x[:n], np.arange(n) == n - 1) for n in (1, 5, 9)]
+    assert not any(
+        "array" in p.where or "last" in p.where for p in places_of_differences(SCALE, SETTINGS, calls, False)
+    )
+    one = [exchange(np.ones(1), [1]), exchange(x, np.zeros(9))]
+    assert "on arrays of one element" not in [p.where for p in places_of_differences(SCALE, SETTINGS, one, False)]
