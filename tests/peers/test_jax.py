@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from refcompress.verify import check
+from refcompress.verify.check import REARRANGED
 
 jax.config.update("jax_enable_x64", True)
 
@@ -21,7 +22,7 @@ def test_jnp_round_is_half_to_even():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
 def test_xla_on_the_cpu_takes_subnormals_for_zero_and_is_right_elsewhere(dtype):
     report = check(quantize, "quantize", bits=8, dtype=dtype, arrays="jax", examples=0)
-    assert [case.name for case in report.cases if case.failed] == ["subnormals and zeros"]
+    assert [case.name for case in report.cases if case.failed] == ["subnormals and zeros", REARRANGED]
     assert report.diagnosis[0].fault == "subnormals_flushed"
     assert report.diagnosis[0].complete
 
@@ -40,7 +41,9 @@ def test_the_gradient_of_mse_by_grad(reduction):
     reduce = {"mean": jnp.mean, "sum": jnp.sum}[reduction]
     gradient = jax.grad(lambda s, t: reduce((s - t) ** 2))
     report = check(gradient, "mse_gradient", reduction=reduction, arrays="jax", examples=50)
-    assert report.verdict == "agrees", str(report)
+    # XLA takes subnormals for zero on the CPU: their gradients differ, and no others
+    wrong = {case.name for case in report.cases if case.failed}
+    assert wrong == {"squares near the smallest numbers", REARRANGED}, str(report)
 
 
 def test_a_network_s_gradients_by_grad():
