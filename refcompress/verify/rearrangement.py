@@ -78,8 +78,9 @@ def in_every_form(op: Operation, settings: Settings, directed: Sequence[Exchange
     x = e.args[0]
     if not _is_array(x) or not x.size:
         return
+    dimensions = {len(known) for known in known_shapes(directed)}
     for shape in ((), (x.size,), (x.size, 1), (1, x.size), (1, x.size, 1), (1, 1, 1, x.size)):
-        if math.prod(shape) == x.size and len(shape) in {len(known) for known in known_shapes(directed)}:
+        if math.prod(shape) == x.size and len(shape) in dimensions:
             args = _reshaped(e.args, np.arange(x.size), shape)
             with suppress(ValueError, TypeError):
                 yield Call(args, "plain", op.answer(args, settings))
