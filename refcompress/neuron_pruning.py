@@ -15,6 +15,7 @@ from refcompress.arguments import Array
 from refcompress.mlp.layers import ACTIVATIONS
 from refcompress.mlp.network import MLP, hidden_features
 from refcompress.mlp.precision import narrow
+from refcompress.norms import norms
 from refcompress.pruning.scores import masks_by_score
 
 SIDES = ("incoming", "outgoing", "both")
@@ -57,20 +58,12 @@ def neuron_norms(model: MLP, *, side: str = "outgoing") -> tuple[Array, ...]:
     arguments.choice(side, "side", SIDES)
     arguments.instance(model, "model", MLP)
     wide = [w.astype(np.float64) for w in model.weights]
-    incoming = [_norms(w, axis=0) for w in wide[:-1]]
-    outgoing = [_norms(w, axis=1) for w in wide[1:]]
+    incoming = [norms(w, axis=0) for w in wide[:-1]]
+    outgoing = [norms(w, axis=1) for w in wide[1:]]
     if side == "both":
         with np.errstate(over="ignore", under="ignore"):
             return tuple(a * b for a, b in zip(incoming, outgoing, strict=True))
     return tuple(incoming if side == "incoming" else outgoing)
-
-
-def _norms(w: Array, axis: int) -> Array:
-    """Return the norms along an axis, by powers of two so that no square overflows or vanishes."""
-    _, exponent = np.frexp(np.abs(w).max(axis=axis, keepdims=True))
-    with np.errstate(over="ignore", under="ignore"):
-        norms = np.linalg.norm(np.ldexp(w, -exponent), axis=axis)
-        return np.asarray(np.ldexp(norms, exponent.squeeze(axis)))
 
 
 def dead_neurons(model: MLP, x: npt.ArrayLike | None = None) -> tuple[Array, ...]:

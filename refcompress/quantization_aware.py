@@ -7,7 +7,7 @@ codes. The biases stay floats.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan, sqrt
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,16 @@ from refcompress.arguments import Array
 from refcompress.datasets import Dataset, split
 from refcompress.mlp.network import MLP, backward, forward, initialize
 from refcompress.mlp.optimizers import SGD, Adam
-from refcompress.mlp.training import Objective, RowObjective, accuracy, check_training, classification, train
+from refcompress.mlp.training import (
+    Objective,
+    accuracy,
+    ask,
+    check_training,
+    classification,
+    diverged,
+    rows_of,
+    train,
+)
 from refcompress.quantization.affine_parameters import affine_parameters
 from refcompress.quantization.calibration import minimal_squared_error
 from refcompress.quantization.fake_quantize import fake_quantize, fake_quantize_gradient
@@ -102,7 +111,8 @@ def train_quantization_aware(
     Raises
     ------
     ValueError
-        For arrays that do not fit together, a setting outside its range, or a loss that stops being finite.
+        For arrays that do not fit together, a setting outside its range, or an output, a loss or a parameter that
+        stops being finite.
     TypeError
         For an x that holds no numbers, or a setting of another type.
 
@@ -122,55 +132,53 @@ def train_quantization_aware(
     array([[0.5]])
     """
     check_training(model, objective, optimizer)
-    inputs = arguments.finite_array(x, "x", "learned from").astype(np.float64)
-    if inputs.ndim != 2 or inputs.shape[1] != model.sizes[0]:
-        raise ValueError(f"x has shape {inputs.shape}: it must be (n, {model.sizes[0]}), one example a row")
-    if isinstance(objective, RowObjective) and objective.rows != len(inputs):
-        raise ValueError(f"x has {len(inputs)} rows, the objective {objective.rows} rows: they must be equal")
+    inputs = rows_of(model, x, objective, np.float64)
     epochs = arguments.integer(epochs, "epochs", 0)
     batch_size = arguments.integer(batch_size, "batch_size", 1)
     steps = weight_scales(model, bits=bits) if scales is None else _steps(model, scales)
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))
     parameters = [p.astype(np.float64) for p in (*model.weights, *model.biases)]
     states = [optimizer.initial_state(p) for p in parameters]
-    with np.errstate(all="ignore"):  # an overflow shows itself in the loss
-        for _ in range(epochs):
+    with np.errstate(all="ignore"):  # an overflow shows itself in the output, the loss or the parameters
+        for epoch in range(1, epochs + 1):
             order = generator.permutation(len(inputs))
-            for start in range(0, len(order), batch_size):
+            for number, start in enumerate(range(0, len(order), batch_size), 1):
                 rows = order[start : start + batch_size]
-                loss, gradients = _straight_through(
-                    parameters, inputs[rows], rows, objective, steps, bits, model.activation
+                network = _Quantized(parameters, steps, bits, model.activation)
+                gradients = _straight_through(
+                    network, inputs[rows], rows, objective, f"at epoch {epoch}, batch {number}", optimizer
                 )
-                if not isfinite(loss):
-                    raise ValueError(
-                        f"the loss is {loss}: training has diverged; a lower lr than {optimizer.lr} may help"
-                    )
                 triples = zip(parameters, gradients, states, strict=True)
                 moved = [optimizer.step(p, g, state) for p, g, state in triples]  # type: ignore[arg-type]
                 parameters, states = [p for p, _ in moved], [state for _, state in moved]
+    if not all(np.isfinite(p).all() for p in parameters):
+        diverged("a parameter is not finite", optimizer)
     trained = replace(model, weights=tuple(parameters[: len(steps)]), biases=tuple(parameters[len(steps) :]))
     return quantize_weights(trained, steps, bits=bits)
 
 
+@dataclass(frozen=True, eq=False)
+class _Quantized:
+    """Weights and biases in one list, and how the weights are rounded."""
+
+    parameters: list[Array]
+    scales: Sequence[npt.ArrayLike]
+    bits: int
+    activation: str
+
+
 def _straight_through(
-    parameters: list[Array],
-    x: Array,
-    rows: Array,
-    objective: Objective,
-    scales: Sequence[npt.ArrayLike],
-    bits: int,
-    activation: str,
-) -> tuple[float, list[Array]]:
-    """Return the loss of the quantized network on a batch, and the gradients of weights and biases."""
-    weights, biases = parameters[: len(scales)], parameters[len(scales) :]
-    quantized = _on_grid(weights, scales, bits)
-    output, cache = forward(quantized, biases, x, activation)
-    if not np.isfinite(output).all():
-        return nan, []  # an objective is asked about numbers alone
-    loss, d_output = objective(output, rows)
-    dweights, dbiases = backward(d_output, cache, quantized, activation)
-    triples = zip(weights, scales, dweights, strict=True)
-    return loss, [*(fake_quantize_gradient(w, s, 0, dw, bits=bits) for w, s, dw in triples), *dbiases]
+    network: _Quantized, x: Array, rows: Array, objective: Objective, when: str, optimizer: SGD | Adam
+) -> list[Array]:
+    """Return the gradients of weights and biases, of the loss of the quantized network on a batch."""
+    depth = len(network.scales)
+    weights, biases = network.parameters[:depth], network.parameters[depth:]
+    quantized = _on_grid(weights, network.scales, network.bits)
+    output, cache = forward(quantized, biases, x, network.activation)
+    _, d_output = ask(objective, output, rows, when, optimizer)
+    dweights, dbiases = backward(d_output, cache, quantized, network.activation)
+    triples = zip(weights, network.scales, dweights, strict=True)
+    return [*(fake_quantize_gradient(w, s, 0, dw, bits=network.bits) for w, s, dw in triples), *dbiases]
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,9 @@ def test_the_spread_is_that_of_a_sample():
 @pytest.mark.parametrize(
     ("x", "changed", "error", "text"),
     [
-        ([[np.nan], [1.0]], {}, ValueError, r"x\[0, 0\] is nan: only finite values can be learned from"),
+        ([[np.nan], [1.0]], {}, ValueError, r"x\[0, 0\] is nan: only finite values can be trained on"),
         ([[1.0, 2.0]], {}, ValueError, r"x has shape \(1, 2\): it must be \(n, 1\)"),
-        ([[1.0]], {}, ValueError, "x has 1 rows, the objective 2 rows: they must be equal"),
+        ([[1.0]], {}, ValueError, "x has 1 rows, the objective has 2 rows: they must be equal"),
         (X, {"epochs": -1}, ValueError, "epochs is -1: it must be at least 0"),
         (X, {"batch_size": 0}, ValueError, "batch_size is 0: it must be at least 1"),
         (X, {"bits": 1}, ValueError, "bits is 1"),
@@ -150,7 +150,7 @@ def test_the_spread_is_that_of_a_sample():
         (X, {"scales": 1.0}, TypeError, "scales is 1.0: it must be a list of scales, one a layer"),
         (X, {"optimizer": "sgd"}, TypeError, "optimizer is 'sgd': it must be SGD or Adam"),
         (X, {"scales": [1.0, 1.0]}, ValueError, "there are 2 scales: the model has 1 weight matrices"),
-        (X, {"optimizer": SGD(lr=1e200)}, ValueError, "the loss is (inf|nan): training has diverged"),
+        (X, {"optimizer": SGD(lr=1e200)}, ValueError, "the loss is inf at epoch 2, batch 1: training has diverged"),
         ([["a"]], {}, TypeError, "x has dtype"),
     ],
 )
@@ -165,5 +165,17 @@ def test_an_objective_is_asked_about_no_output_that_is_not_finite():
     def objective(output, rows):
         return 0.0, np.where(np.isfinite(output), 0.0, np.nan)
 
-    with pytest.raises(ValueError, match="the loss is nan: training has diverged"):
+    with pytest.raises(ValueError, match="an output is not finite at epoch 1, batch 1: training has diverged"):
         train_quantization_aware(model, np.full((1, 2), 1e307), objective, bits=8, optimizer=SGD(0.1), epochs=1)
+
+
+def test_a_parameter_past_the_floats_is_refused():
+    with pytest.raises(ValueError, match="a parameter is not finite: training has diverged; a lower lr than 1e"):
+        train_quantization_aware(
+            one_weight(1.0), X, lambda output, rows: (1.0, output + 1e300), bits=8, optimizer=SGD(lr=1e300), epochs=1
+        )
+
+
+def test_a_gradient_of_another_shape_than_the_output_is_refused():
+    with pytest.raises(ValueError, match=r"objective gave a gradient of shape \(1,\): the output has shape \(2, 1\)"):
+        train_quantization_aware(one_weight(1.0), X, lambda output, rows: (1.0, output[0]), bits=8)

@@ -15,6 +15,7 @@ from refcompress import arguments
 from refcompress.arguments import Array
 from refcompress.mlp.losses import divisor
 from refcompress.mlp.precision import common_dtype, is_exact, narrow, numbers, widen
+from refcompress.norms import norms
 
 Scaled = tuple[Array, int]
 """Numbers, and the power of two that they were divided by."""
@@ -327,10 +328,7 @@ def _angles(x: Array) -> tuple[Array, Array, Array]:
 def _norm(differences: Array) -> Array:
     if differences.dtype == object:
         return np.asarray(np.sqrt(np.sum(differences * differences, axis=-1)))
-    exponents = np.frexp(np.abs(differences).max(axis=-1, initial=0.0))[1]  # so that no square underflows by scale
-    with np.errstate(under="ignore"):
-        near_one = np.ldexp(differences, -exponents[..., None])
-        return np.asarray(np.ldexp(np.sqrt(np.sum(near_one * near_one, axis=-1)), exponents))
+    return norms(differences, axis=-1)
 
 
 def _unit(differences: Array, distances: Array) -> Array:

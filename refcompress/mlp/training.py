@@ -253,7 +253,7 @@ def train(
     work = np.dtype(np.float64 if dtype == np.float64 else np.float32)
     mask = None if masks is None else _mask(model, masks)
     with np.errstate(all="ignore"):  # an overflow shows itself in the loss
-        inputs = _inputs(model, x, objective, work)
+        inputs = rows_of(model, x, objective, work)
         kept, held = _split(generator, len(inputs), validation)
         if patience is not None and not len(held):
             given = arguments.shown(patience)
@@ -332,35 +332,42 @@ def _epoch(task: _Task, p: _Flat, g: _Flat, state: Any, order: Array, epoch: int
     for number, start in enumerate(range(0, len(order), task.batch_size), 1):
         rows = order[start : start + task.batch_size]
         output, cache = forward(p.weights, p.biases, task.inputs.take(rows, axis=0), activation)
-        if not np.isfinite(output).all():
-            _refuse(f"an output is not finite at epoch {epoch}, batch {number}", task)
-        loss, d_output = task.objective(output, rows)
-        if not math.isfinite(loss):
-            _refuse(f"the loss is {loss} at epoch {epoch}, batch {number}", task)
-        if np.shape(d_output) != output.shape:
-            raise ValueError(
-                f"objective gave a gradient of shape {np.shape(d_output)}: the output has shape {output.shape}"
-            )
-        backward(np.asarray(d_output, output.dtype), cache, p.weights, activation, (g.weights, g.biases))
+        loss, d_output = ask(task.objective, output, rows, f"at epoch {epoch}, batch {number}", task.optimizer)
+        backward(d_output, cache, p.weights, activation, (g.weights, g.biases))
         p.vector[...], state = task.optimizer.step(p.vector, g.vector, state, task.mask)
-        total += float(loss) * len(rows)
+        total += loss * len(rows)
     if not np.isfinite(p.vector).all():
-        _refuse(f"a parameter is not finite after epoch {epoch}", task)
+        diverged(f"a parameter is not finite after epoch {epoch}", task.optimizer)
     return total / len(order), state
 
 
 def _validation_loss(task: _Task, p: _Flat, epoch: int) -> float:
     output, _ = forward(p.weights, p.biases, task.inputs[task.held], task.model.activation)
     if not np.isfinite(output).all():
-        _refuse(f"an output is not finite after epoch {epoch}", task)
+        diverged(f"an output is not finite after epoch {epoch}", task.optimizer)
     loss = float(task.objective(output, task.held)[0])
     if not math.isfinite(loss):
-        _refuse(f"the validation loss is {loss} after epoch {epoch}", task)
+        diverged(f"the validation loss is {loss} after epoch {epoch}", task.optimizer)
     return loss
 
 
-def _refuse(what: str, task: _Task) -> NoReturn:
-    raise ValueError(f"{what}: training has diverged; a lower lr than {task.optimizer.lr} may help")
+def ask(objective: Objective, output: Array, rows: Array, when: str, optimizer: Any) -> tuple[float, Array]:
+    """Return the loss of a batch and its gradient, checked: an objective is asked about finite outputs alone."""
+    if not np.isfinite(output).all():
+        diverged(f"an output is not finite {when}", optimizer)
+    loss, d_output = objective(output, rows)
+    if not math.isfinite(loss):
+        diverged(f"the loss is {loss} {when}", optimizer)
+    if np.shape(d_output) != output.shape:
+        raise ValueError(
+            f"objective gave a gradient of shape {np.shape(d_output)}: the output has shape {output.shape}"
+        )
+    return float(loss), np.asarray(d_output, output.dtype)
+
+
+def diverged(what: str, optimizer: Any) -> NoReturn:
+    """Raise ``ValueError`` for what is not finite any more."""
+    raise ValueError(f"{what}: training has diverged; a lower lr than {optimizer.lr} may help")
 
 
 def _split(generator: "np.random.Generator", n: int, validation: float) -> tuple[Array, Array]:
@@ -404,7 +411,7 @@ def _check_settings(patience: Any, validation: Any, progress: Any) -> None:
         arguments.integer(patience, "patience", 1)
 
 
-def _inputs(model: MLP, x: npt.ArrayLike, objective: Objective, dtype: np.dtype[Any]) -> Array:
+def rows_of(model: MLP, x: npt.ArrayLike, objective: Objective, dtype: npt.DTypeLike) -> Array:
     """Return x, checked against the model and the objective, in the dtype to compute in."""
     rows = arguments.finite_array(x, "x", "trained on")
     if rows.ndim != 2 or rows.shape[1] != model.sizes[0]:

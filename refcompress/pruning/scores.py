@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from refcompress import arguments
 from refcompress.arguments import Array
+from refcompress.norms import norms
 from refcompress.pruning.keep_count import keep_count
 from refcompress.pruning.selection import top_k_mask
 
@@ -151,10 +152,7 @@ def input_norms(x: npt.ArrayLike) -> Array:
     rows = _wide(x, "x")
     if rows.ndim != 2:
         raise ValueError(f"x has shape {rows.shape}: it must be (n, inputs), one example a row")
-    exponent = np.frexp(np.abs(rows).max(axis=0, initial=0.0))[1]
-    with np.errstate(over="ignore", under="ignore"):
-        scaled = np.ascontiguousarray(np.ldexp(rows, -exponent))  # one order of the sums, however x lies in memory
-        return np.asarray(np.ldexp(np.sqrt((scaled * scaled).sum(axis=0)), exponent))
+    return norms(rows, axis=0)
 
 
 def wanda_scores(w: npt.ArrayLike, norms: npt.ArrayLike) -> Array:

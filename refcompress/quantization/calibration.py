@@ -6,7 +6,6 @@ once, where the scale is computed.
 """
 
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -156,11 +155,13 @@ def percentile(x: npt.ArrayLike, *, lower: float = 0.1, upper: float = 99.9) -> 
     (array(0.), array(9.))
     """
     values = _some(observed(x, "x"), "x").reshape(-1)
-    low, high = (arguments.real_number(v, name, 0, 100) for v, name in ((lower, "lower"), (upper, "upper")))
+    for end, name in ((lower, "lower"), (upper, "upper")):
+        arguments.real_number(end, name, 0, 100)
+    low, high = arguments.decimal(lower), arguments.decimal(upper)
     if low >= high:
         raise ValueError(f"lower is {lower}: it must be below upper, {upper}")
-    first = int(Fraction(repr(low)) * values.size // 100)
-    last = -int(-Fraction(repr(high)) * values.size // 100) - 1
+    first = int(low * values.size // 100)
+    last = -int(-high * values.size // 100) - 1
     ordered = np.partition(values, [first, last])
     return np.asarray(ordered[first]), np.asarray(ordered[last])
 

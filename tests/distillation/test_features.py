@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from oracles.distillation import cosines, distance, relation_loss, relative_distances
 
 from refcompress.distillation.features import (
-    _norm,
     angle_relation,
     distance_relation,
     hint_gradients,
@@ -482,17 +481,6 @@ def test_features_of_no_width_are_all_alike():
     for loss, gradient in ((rkd_distance_loss, rkd_distance_gradient), (rkd_angle_loss, rkd_angle_gradient)):
         assert loss(none, some) == loss(np.zeros((3, 1)), some)
         assert gradient(none, some).shape == (3, 0)
-
-
-def test_a_distance_underflows_without_a_warning():
-    with np.errstate(all="raise"):
-        assert _norm(np.array([[1.0, 1e-300]])).tolist() == [1.0]
-
-
-def test_each_distance_is_scaled_by_itself():
-    differences = np.array([[3e-200, 4e-200], [3e200, 4e200], [0.0, 0.0]])
-    assert _norm(differences).tolist() == pytest.approx([5e-200, 5e200, 0.0], rel=4e-16, abs=0)
-    assert _norm(np.zeros((2, 0))).tolist() == [0.0, 0.0]
 
 
 def test_of_two_examples_the_one_distance_is_its_own_mean():

@@ -1,6 +1,3 @@
-from fractions import Fraction
-from math import isqrt
-
 import ml_dtypes
 import numpy as np
 import pytest
@@ -55,32 +52,10 @@ def test_the_masks_of_a_model_are_those_of_all_its_weights_in_a_row(weights, dat
     assert np.array_equal(np.concatenate([m.ravel() for m in masks]), top_k_mask(row, k))
 
 
-@given(arrays(np.float64, SHAPES, elements=st.floats(-1e300, 1e300)))
-def test_a_norm_is_within_its_roundings_of_the_exact_one(x):
-    # every square and sum, n + 1 in all, is rounded once relative to a sum of positive terms, the root halves that and
-    # is rounded itself; a square that vanishes is below 2^-1022 of the largest one, which the last term allows for
-    for column, norm in zip(x.T, input_norms(x), strict=True):
-        exact = sum((Fraction(v) ** 2 for v in column.tolist()), Fraction(0))
-        error = (len(column) + 3) * Fraction(1, 2**53)
-        tiny = Fraction(1, 2**1074)  # where the norm itself is subnormal
-        assert max(Fraction(norm) - tiny, 0) ** 2 <= exact * (1 + error) ** 2
-        assert (Fraction(norm) + tiny) ** 2 >= exact * (1 - error) ** 2
-
-
-def test_a_norm_neither_overflows_nor_vanishes_on_the_way():
-    large, tiny = 2.0**700, 2.0**-700
-    assert input_norms([[3 * large, 3 * tiny], [4 * large, 4 * tiny]]).tolist() == [5 * large, 5 * tiny]
-
-
-def test_equal_columns_have_equal_norms():
-    column = np.random.default_rng(0).standard_normal(1000)
-    assert len(set(input_norms(np.column_stack([column] * 7)).tolist())) == 1
-    assert len(set(input_norms(np.asfortranarray(np.column_stack([column] * 7))).tolist())) == 1
-
-
-def test_an_exact_norm_is_exact():
+def test_a_norm_is_that_of_a_column():
     x = np.arange(1.0, 25.0)[:, np.newaxis]  # 1^2 + ... + 24^2 = 70^2
-    assert input_norms(x).tolist() == [float(isqrt(4900))]
+    assert input_norms(np.hstack([x, -3e200 * x])).tolist() == [70, 210e200]
+    assert input_norms(np.zeros((0, 2))).tolist() == [0, 0]
 
 
 def test_a_larger_input_makes_its_weights_stay():

@@ -111,6 +111,11 @@ def test_a_percent_is_the_decimal_number_that_was_written():
     assert numbers(percentile(np.arange(1000.0))) == (1.0, 998.0)
 
 
+def test_an_end_is_the_decimal_number_that_was_written_in_its_own_dtype():
+    for dtype in (np.float16, np.float32, np.float64):
+        assert numbers(percentile(np.arange(1000.0), lower=dtype(0.1), upper=dtype(99.9))) == (1.0, 998.0)
+
+
 def squared_error(x, ends, settings):
     own = {name: value for name, value in settings.items() if name != "symmetric"}
     back = fake_quantize(x, *affine_parameters(*ends, **settings), **own)
