@@ -1,0 +1,25 @@
+"""Who changes a declaration on purpose writes the file again: ``python tests/verify/declarations.py``."""
+
+import json
+
+import pytest
+from verify.declarations import FILE, PARTS, rearranged_calls
+
+from refcompress.verify.operations import OPERATIONS
+
+DECLARED = json.loads(FILE.read_text())
+
+
+def test_the_operations_are_those_of_the_file():
+    assert list(OPERATIONS) == list(DECLARED)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_an_operation_declares_is_what_the_file_says(name, part):
+    assert part(OPERATIONS[name]) == DECLARED[name][part.__name__]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_calls_made_of_the_cases_are_those_of_the_file(name):
+    assert rearranged_calls(OPERATIONS[name]) == DECLARED[name]["rearranged"]
