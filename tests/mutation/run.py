@@ -2,6 +2,7 @@
 
     pip install mutmut        # and, for verify/layouts.py, torch and jax
     python tests/mutation/run.py refcompress/rounding.py [refcompress/pruning/prune.py ...] [--again] [--list]
+                                    [--sample N]
 
 The changes are those of mutmut 3, and two more: each ``if`` taken always, and never. A process that has imported what
 the tests need, and nothing of the package, forks for each change; the child imports the changed module from memory, so
@@ -10,7 +11,8 @@ Before that, a process that has imported the module forks and exchanges the code
 
 What no test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were
 noticed are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes
-on where it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing.
+on where it stopped; ``--again`` forgets them, ``--list`` prints the changes and runs nothing. ``--sample N`` tries N of
+a module's changes, the same ones every time: some tables of ``verify/operations`` have more than a thousand.
 
 The exit status is 0 if every change is noticed or explained, 1 if not, and 2 if the tests fail on the module as it is.
 """
@@ -25,6 +27,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import random
 import re
 import resource
 import signal
@@ -305,12 +308,14 @@ def replaced(line, old, new):
     return [old.join(parts[:i]) + new + old.join(parts[i:]) for i in range(1, len(parts))]
 
 
-def try_all(module, again, progress):
-    """Try every change of a module: the number of changes, and those that no test notices."""
+def try_all(module, again, progress, sample=None):
+    """Try every change of a module, or a sample: how many, how many are explained, and those that no test notices."""
     path = ROOT / module
     name = module.removesuffix(".py").replace("/", ".")
     source = path.read_text()
     found = list(changes(source))
+    if sample is not None and sample < len(found):
+        found = random.Random(module).sample(found, sample)
     reason = explained(module)
     kept = KEPT / f"{name}.jsonl"
     mark = hashlib.sha256(source.encode()).hexdigest()
@@ -364,6 +369,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="+", metavar="MODULE", help="such as refcompress/rounding.py")
     parser.add_argument("--again", action="store_true", help="try again what was noticed before")
+    parser.add_argument("--sample", type=int, metavar="N", help="try so many of a module's changes")
     parser.add_argument("--list", action="store_true", help="print the changes, run nothing")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
@@ -378,7 +384,7 @@ def main(argv=None):
     total = 0
     for module in options.modules:
         start = time.monotonic()
-        count, equivalent, survivors = try_all(module, options.again, sys.stderr.isatty())
+        count, equivalent, survivors = try_all(module, options.again, sys.stderr.isatty(), options.sample)
         total += len(survivors)
         print(
             f"{module}: {count} changes, {count - equivalent - len(survivors)} noticed, {equivalent} equivalent, "

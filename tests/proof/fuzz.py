@@ -40,13 +40,14 @@ def draw(name, seed, number):
     """The arguments of one input of a function's door: valid ones, of which none or some are replaced."""
     r = Random(f"{name} {seed} {number}")
     valid, settings = FUNCTIONS[name]
-    args = list(valid(r))
+    given = valid(r)
+    args = list(given)
     keywords = {key: r.choice(values) for key, values in settings.items() if r.random() < 0.5 or key in NEEDED}
     for _ in range(r.choice((0, 1, 1, 1, 2))):
         place = r.choice([*range(len(args)), *(key for key in settings if key not in LONG)])
         if isinstance(place, int):
             new = anything(r, args[place])
-            args[place] = args[place] if callable(new) and callable(args[place]) else new  # its errors are its own
+            args[place] = args[place] if callable(new) and callable(given[place]) else new  # its errors are its own
         else:
             keywords[place] = anything(r, r.choice(settings[place]))
     return args, keywords
