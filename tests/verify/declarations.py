@@ -124,7 +124,7 @@ def texts(operation):
             if operation.by_hand is not None:
                 said += [operation.by_hand(args, index, settings) for index in places(right)]
             if operation.accepts is not None:
-                accepted.append(operation.accepts(args, settings))
+                accepted += [operation.accepts((x, *args[1:]), settings) for x in (args[0], ends(args[0]))]
     if operation.bound is not None:  # sums of floats, which need not be the same to the last digit
         said = [re.sub(r"-?\d+(\.\d+)?(e[-+]\d+)?", "#", text) for text in said]
     rejected = [(name, make(operation.defaults)) for name, make in operation.rejects]
@@ -135,6 +135,14 @@ def texts(operation):
         "rejects": digest(rejected),
         "settings": digest(declared),
     }
+
+
+def ends(x):
+    """Numbers of which not all have an answer, in the shape of an array of floats."""
+    largest = float(np.finfo(np.float64 if x.dtype.itemsize == 8 else np.float32).max)
+    powers = [sign * 2.0**k for k in (-1, 0, 6, 7, 8, 15, 16, 31, 32, 54, 62, 63, 64) for sign in (1, -1)]
+    with np.errstate(over="ignore"):
+        return np.resize([np.inf, -np.inf, np.nan, largest, -largest, *powers], x.shape).astype(x.dtype)
 
 
 def places(answer):

@@ -555,6 +555,20 @@ def test_the_tester_is_found_though_the_path_does_not_lead_to_it(monkeypatch):
         assert call("answer").value.tolist() == [3, -4]
 
 
+def test_the_folder_of_the_tester_is_searched_last_and_once(monkeypatch):
+    commands = []
+
+    def noted(command, *args, **more):
+        commands.append(command)
+        return started(command, *args, **more)
+
+    monkeypatch.setattr(module_of_child, "started", noted)
+    root = str(Path(refcompress.__file__).parents[1])
+    monkeypatch.setattr(sys, "path", [root, *sys.path])
+    with fresh():
+        assert [i for i, word in enumerate(commands[0]) if word == root] == [len(commands[0]) - 1]
+
+
 def test_files_in_the_current_folder_do_not_get_in_the_way_of_the_tester(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])

@@ -272,7 +272,7 @@ def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 def _stays_in_range(args: Arguments, answer: Any, settings: Settings) -> bool:
     low, high = limits(settings)
-    codes = np.asarray(answer, np.float64)
+    codes = np.asarray(answer)
     return settings["bits"] is None or bool(np.all((codes >= low) & (codes <= high)))
 
 
