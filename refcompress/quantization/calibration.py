@@ -160,8 +160,8 @@ def percentile(x: npt.ArrayLike, *, lower: float = 0.1, upper: float = 99.9) -> 
     low, high = arguments.decimal(lower), arguments.decimal(upper)
     if low >= high:
         raise ValueError(f"lower is {lower}: it must be below upper, {upper}")
-    first = int(low * values.size // 100)
-    last = -int(-high * values.size // 100) - 1
+    first = low * values.size // 100
+    last = -(-high * values.size // 100) - 1
     ordered = np.partition(values, [first, last])
     return np.asarray(ordered[first]), np.asarray(ordered[last])
 
