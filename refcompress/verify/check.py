@@ -337,7 +337,7 @@ def _report(
         cases.append(CaseCount(name, sum(e.size for e in own), sum(e.failed for e in own)))
     differs = smallest is not None
     found = [] if smallest is None else diagnose(op, settings, exchanges)
-    if smallest is not None and not any(e.complete for e in found):
+    if smallest is not None:
         found = [*_history(op, settings, subject, exchanges, smallest), *found]
     return Report(
         operation=op.name,

@@ -111,12 +111,15 @@ def test_one_that_is_right_in_a_new_process_depends_on_the_calls_before(remember
     assert remembers is first.statement.startswith("depends on the calls before: it answers the counterexample rightly")
 
 
-def test_one_whose_rule_is_known_is_not_asked_in_a_new_process():
-    def never(args, layout):
-        raise AssertionError
+def test_one_that_a_rule_explains_but_a_new_process_answers_rightly_depends_on_the_calls_before():
+    """One that keeps the p of its first call, 0, seems to ignore p: alone, the counterexample would not show it."""
 
-    candidate = Candidate("away", lambda args, layout: Answer(away(*args)), afresh=never)
-    assert check(candidate, dataclasses.replace(OPERATIONS["quantize"], rejects=()), bits=8).diagnosis[0].complete
+    def keeps_p(known):
+        return lambda args, layout: Answer(right(args[0], known.setdefault("p", args[1])))
+
+    candidate = Candidate("kept", keeps_p({}), afresh=keeps_p({}))
+    op = dataclasses.replace(OPERATIONS["quantize"], rejects=())
+    assert [e.fault for e in check(candidate, op, bits=8).diagnosis] == ["history", "p_ignored"]
 
 
 def test_a_problem_that_belongs_to_a_call_before_is_shown_with_its_inputs():
