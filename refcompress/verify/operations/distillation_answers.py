@@ -221,6 +221,13 @@ def log_without_maximum(z: Array, settings: Settings) -> Array:
     return np.asarray(z - np.log(np.sum(held(np.exp(z), settings), axis=-1, keepdims=True)))
 
 
+def with_maximum_of_batch(z: Array, settings: Settings) -> Array:
+    """Return a log-softmax that is nan where all exponentials of an example underflow, far below the largest of any."""
+    x = z - z.max(initial=-np.inf)
+    total = np.sum(held(np.exp(x), settings), axis=-1, keepdims=True)
+    return np.where(total > 0, x - np.log(total), np.nan)
+
+
 def log_of_probability(z: Array, settings: Settings) -> Array:
     """Return the logarithms of probabilities, of which the small ones underflow to 0."""
     return np.log(held(softmax(z), settings))

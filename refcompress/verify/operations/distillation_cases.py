@@ -98,6 +98,15 @@ def _beyond(settings: Settings) -> Iterator[Arguments]:
         yield pair(student + up, teacher + down, settings)
 
 
+def _far_above(settings: Settings) -> Iterator[Arguments]:
+    """Yield a batch in which all exponentials of the other examples underflow, even in float64, by its maximum."""
+    far = BEYOND["float64"] * settings["temperature"]
+    student, teacher = _halves((3, 3), 4, 14), _halves((3, 3), 4, 15)
+    for row in (0, 2):
+        up = np.where(np.arange(3) == row, far, 0.0)[:, np.newaxis]
+        yield pair(student + up, teacher + up, settings)
+
+
 def _underflowing(settings: Settings) -> Iterator[Arguments]:
     """Yield probabilities below the smallest number of the dtype where the other side's are large."""
     far = BEYOND[settings["dtype"]] * settings["temperature"]
@@ -137,6 +146,7 @@ SHARED_CASES: tuple[tuple[str, Callable[[Settings], Any], str], ...] = (
     ("nearly certain", _certain, "plain"),
     ("small differences", _close, "plain"),
     ("exponentials past the largest number", _beyond, "plain"),
+    ("one example far above the others", _far_above, "plain"),
     ("probabilities below the smallest number", _underflowing, "plain"),
     ("impossible classes", _impossible, "plain"),
     ("fractions of all digits", _long_fractions, "plain"),

@@ -26,9 +26,11 @@ from refcompress.verify.operations.distillation_answers import (
     right_loss,
     slope,
     softmax,
+    with_maximum_of_batch,
     without_maximum,
 )
 
+BATCH_MAXIMUM = "subtracts the maximum of the batch and not of each example: what is far below it underflows"
 DIRECTIONS = ("forward", "reverse")
 
 
@@ -163,6 +165,11 @@ def _overflowing_logarithm(s: Array, t: Array, settings: Settings) -> Any:
     return np.exp(first) * (first - second)
 
 
+def _maximum_of_batch(s: Array, t: Array, settings: Settings) -> Any:
+    first, second = _first(with_maximum_of_batch(s, settings), with_maximum_of_batch(t, settings), settings)
+    return np.exp(first) * (first - second)
+
+
 def _underflowing(s: Array, t: Array, settings: Settings) -> Any:
     first, second = _first(log_of_probability(s, settings), log_of_probability(t, settings), settings)
     return np.where(np.isfinite(first), np.exp(first) * (first - second), 0.0)
@@ -293,6 +300,7 @@ LOSS_FAULTS = (
         "does not subtract the maximum in its log-softmax: the sum of exponentials overflows",
         of_scaled(_overflowing_logarithm),
     ),
+    _fault("batch_maximum", BATCH_MAXIMUM, of_scaled(_maximum_of_batch)),
     _fault(
         "underflow",
         "takes the logarithm of probabilities that underflow to 0",
@@ -415,6 +423,13 @@ GRADIENT_FAULTS = (
     ),
     _fault(
         "overflow", "does not subtract the maximum: its exponentials overflow", gradient_of_scaled(_overflowing_slope)
+    ),
+    _fault(
+        "batch_maximum",
+        BATCH_MAXIMUM,
+        gradient_of_scaled(
+            lambda s, t, under: slope(with_maximum_of_batch(s, under), with_maximum_of_batch(t, under), under)
+        ),
     ),
     _in_float32(exact_gradient, gradient_bound_in),
 )

@@ -82,6 +82,14 @@ def no_maximum(student, teacher):
         return T * T * np.sum(q * (np.log(q) - np.log(p))) / len(p)
 
 
+def maximum_of_the_batch(student, teacher):
+    """Softmax as it is written for one example, applied to a batch."""
+    with np.errstate(all="ignore"):
+        p, q = (np.exp(z / T - (z / T).max()) for z in (student, teacher))
+        p, q = (e / e.sum(-1, keepdims=True) for e in (p, q))
+        return T * T * np.where(q > 0, q * (np.log(q) - np.log(p)), q).sum() / len(p)
+
+
 def directions_exchanged(student, teacher):
     return kd(log_softmax(teacher / T), log_softmax(student / T))
 
@@ -198,6 +206,12 @@ def log_softmax_for_softmax(student, teacher):
     return T * (log_softmax(student / T) - log_softmax(teacher / T)) / len(student)
 
 
+def gradient_with_the_maximum_of_the_batch(student, teacher):
+    with np.errstate(all="ignore"):
+        p, q = (np.exp(z / T - (z / T).max()) for z in (student, teacher))
+        return T * (p / p.sum(-1, keepdims=True) - q / q.sum(-1, keepdims=True)) / len(p)
+
+
 def overflowing(student, teacher):
     with np.errstate(all="ignore"):
         p, q = (np.exp(z / T) / np.exp(z / T).sum(-1, keepdims=True) for z in (student, teacher))
@@ -305,6 +319,7 @@ WRONG = [
     Wrong("student on both sides", LOSS, student_on_both_sides, "the same logits on both sides"),
     Wrong("temperature of the student alone", LOSS, temperature_of_the_student_alone, "the student's logits alone"),
     Wrong("no maximum", LOSS, no_maximum, "does not subtract the maximum"),
+    Wrong("maximum of the batch", LOSS, maximum_of_the_batch, "the maximum of the batch and not of each example"),
     Wrong("directions exchanged", LOSS, directions_exchanged, r"KL\(student \|\| teacher\)"),
     Wrong("another order", LOSS, another_order, "examples in reverse order"),
     Wrong("soft cross-entropy", LOSS, soft_cross_entropy, "leaves the entropy out"),
@@ -330,6 +345,7 @@ WRONG = [
     Wrong("batch axis", GRADIENT, batch_axis, "softmax over the batch"),
     Wrong("log-softmax", GRADIENT, log_softmax_for_softmax, "log-probabilities where probabilities"),
     Wrong("overflowing", GRADIENT, overflowing, "does not subtract the maximum"),
+    Wrong("maximum of the batch", GRADIENT, gradient_with_the_maximum_of_the_batch, "the maximum of the batch"),
     Wrong("reverse without the mean", GRADIENT, reverse_without_the_mean, "does not subtract the divergence", REVERSE),
 ]
 

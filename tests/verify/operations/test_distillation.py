@@ -130,3 +130,14 @@ def test_the_places_where_exponentials_overflow_are_reached_in_every_dtype(opera
             with np.errstate(all="ignore"):
                 e = [np.exp((z / z.dtype.type(T)).astype(z.dtype)) for z in args]
             assert any(np.isinf(v).any() or (v == 0).any() for v in e), (dtype, T)
+
+
+@EACH
+def test_of_one_example_far_above_the_others_these_alone_underflow_even_in_float64(operation):
+    case = next(c for c in operation.cases if c.name == "one example far above the others")
+    for dtype, T in itertools.product(("float16", "bfloat16", "float32", "float64"), (0.5, 20)):
+        for args in case.make(full(operation, {"dtype": dtype, "temperature": T})):
+            x = [z.astype(np.float64) / T for z in args]
+            by_batch, by_example = ([np.exp(z - z.max(axis, keepdims=True)).sum(-1) for z in x] for axis in (None, -1))
+            assert [(sums == 0).sum() for sums in by_batch] == [2, 2]
+            assert min(sums.min() for sums in by_example) >= 1

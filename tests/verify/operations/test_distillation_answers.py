@@ -30,6 +30,7 @@ from refcompress.verify.operations.distillation_answers import (
     rival_loss,
     slope,
     softmax,
+    with_maximum_of_batch,
     without_maximum,
 )
 
@@ -225,6 +226,18 @@ def test_exponentials_overflow_where_those_of_the_dtype_do():
         assert np.isnan(without_maximum(z, FLOAT32)).any()
         assert np.isinf(log_without_maximum(z, FLOAT32)).all()
         assert np.isfinite(without_maximum(z, {**FLOAT32, "dtype": "float64"})).all()
+
+
+def test_by_the_maximum_of_the_batch_an_example_is_no_number_where_all_its_exponentials_underflow():
+    z = np.array([[0.0, -1.0], [-80.0, -81.0], [-800.0, -801.0]])
+    with np.errstate(all="ignore"):
+        single, double = (with_maximum_of_batch(z, {"dtype": dtype}) for dtype in ("float32", "float64"))
+        lower = with_maximum_of_batch(z - 500, {"dtype": "float32"})
+    np.testing.assert_allclose(single[:2], log_softmax(z)[:2], **ROUNDED)
+    assert np.isnan(single).tolist() == np.isnan(double).tolist() == [[False] * 2, [False] * 2, [True] * 2]
+    np.testing.assert_allclose(lower, single, **ROUNDED)
+    with np.errstate(all="ignore"):
+        assert np.isnan(with_maximum_of_batch(z[:2] * 2, {"dtype": "float32"})[1]).all()
 
 
 def test_the_logarithm_of_a_probability_that_underflows_is_infinite():
