@@ -17,7 +17,7 @@ from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import FRAMEWORKS
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.operations import find_operation
-from refcompress.verify.rearrangement import Call, in_every_form, rearranged
+from refcompress.verify.rearrangement import LAYOUTS, Call, in_every_form, rearranged
 from refcompress.verify.report import CaseCount, Counterexample, Report, distinct
 
 if TYPE_CHECKING:
@@ -178,8 +178,9 @@ def _rearranged(
     """Give the numbers of the directed cases in other shapes, lengths and layouts, and what fails in all of them."""
     exchanges = _given(op, settings, subject, rearranged(op, settings, before, seed))
     failing = [e for e in exchanges if e.fails and not e.answer.lost][:FOLLOWED]
+    layouts = LAYOUTS if subject.program is None else ()
     for e in failing:
-        exchanges += _given(op, settings, subject, in_every_form(op, settings, before, e))
+        exchanges += _given(op, settings, subject, in_every_form(op, settings, before, e, layouts))
     return exchanges
 
 

@@ -71,9 +71,11 @@ def known_shapes(directed: Sequence[Exchange]) -> list[tuple[int, ...]]:
     return [shape for shape in SHAPES if len(shape) in dimensions] or [*SHAPES]
 
 
-def in_every_form(op: Operation, settings: Settings, directed: Sequence[Exchange], e: Exchange) -> Iterator[Call]:
+def in_every_form(
+    op: Operation, settings: Settings, directed: Sequence[Exchange], e: Exchange, layouts: Sequence[str] = LAYOUTS
+) -> Iterator[Call]:
     """Yield the inputs of a call in every layout and in arrays of few and many dimensions, to see which matters."""
-    for layout in LAYOUTS:
+    for layout in layouts:
         yield Call(e.args, layout, e.expected)
     x = e.args[0]
     if not _is_array(x) or not x.size:
