@@ -14,9 +14,10 @@ from hypothesis.internal.constants_ast import Constants
 from refcompress import quantize, top_k_mask
 from refcompress.verify import assert_agrees, check
 from refcompress.verify.candidates import Answer, Candidate, Program
-from refcompress.verify.check import _drawing_by_seed_alone, _shortened, resolve
+from refcompress.verify.check import REARRANGED, _drawing_by_seed_alone, _shortened, resolve
 from refcompress.verify.operation import Case, Input, Law
 from refcompress.verify.operations import OPERATIONS
+from refcompress.verify.rearrangement import LAYOUTS
 
 
 def right(x, p):
@@ -434,6 +435,42 @@ def test_a_failure_of_a_directed_case_is_searched_by_the_seed():
         return calls
 
     assert calls_of(7) == calls_of(7) != calls_of(8)
+
+
+@pytest.mark.parametrize(("failing", "more"), [(8, True), (9, False)])
+def test_other_forms_are_given_where_at_most_eight_calls_fail(failing, more):
+    cases = [numbers(i) for i in range(20)]
+    report = check(lambda x, p: 2 * x + (x < failing), doubling(*cases), examples=0)
+    assert (next(c.exercised for c in report.cases if c.name == REARRANGED) > 0) is more
+
+
+def test_answers_that_are_known_are_not_computed_again():
+    computed, given = [], []
+    op = doubling(numbers(1, 2), answer=lambda args, settings: computed.append(args[0].size) or twice(*args))
+    check(lambda x, p: given.append(x.size) or twice(x), op, examples=0)
+    assert max(given) > 1000
+    assert {*computed} == {2}
+
+
+@pytest.mark.parametrize(("program", "layouts"), [(None, {*LAYOUTS}), (Program(("a",), "{}"), {"plain"})])
+def test_twelve_calls_that_fail_in_other_forms_are_given_in_all_that_the_candidate_sees(program, layouts):
+    sent = []
+
+    def ahead(calls):
+        sent.append(list(calls))
+        return (wrong_for_pairs(*call) for call in sent[-1])
+
+    candidate = Candidate("a stand-in", wrong_for_pairs, program=program, ahead=ahead)
+    check(candidate, doubling(numbers(1), (np.ones((1, 1)), 0)), examples=0)
+    cases, others, *followed = sent
+    assert len(cases) == 2
+    assert sum(args[0].size > 1 for args, _ in others) > len(followed) == 12
+    for calls in followed:
+        assert {layout for _, layout in calls} == layouts
+        forms = [(args[0].shape, layout) for args, layout in calls]
+        n = calls[0][0][0].size
+        assert {((n,), "plain"), ((n, 1), "plain"), ((1, n), "plain")} <= {*forms}
+        assert len(forms) == (8 if program is None else 3)
 
 
 def test_what_the_search_finds_is_smaller_than_what_a_cut_gives():

@@ -297,23 +297,6 @@ def test_a_program_is_given_other_shapes_and_lengths_in_the_plain_layout():
     assert {shape for shape, _ in seen} >= {*SHAPES}
 
 
-@pytest.mark.parametrize(("program", "layouts"), [(None, {*LAYOUTS}), (Program(("a",), "{}"), {"plain"})])
-def test_what_fails_is_given_again_in_every_layout_but_not_to_a_program_which_sees_none(program, layouts):
-    given = {}
-
-    def call(args, layout):  # wrong for the first of these arrays
-        x, p = args
-        if x.shape == (20, 32):
-            given.setdefault((x.tobytes(), p), []).append(layout)
-        return Answer(q(x, p) + (x.shape == (20, 32) and next(iter(given)) == (x.tobytes(), p)))
-
-    op = dataclasses.replace(QUANTIZE, rejects=())
-    assert check(Candidate("one array", call, program=program), op, bits=8, examples=0).verdict == "differs"
-    first = next(iter(given.values()))
-    assert {*first} == layouts
-    assert (len(first) == 1) is (program is not None)
-
-
 def test_no_more_is_asked_of_a_candidate_that_was_given_up():
     answered = itertools.count()
 
