@@ -36,12 +36,17 @@ def twice(x, p=0):
     return 2 * x
 
 
+def doubled(args, settings):
+    assert settings == {}
+    return twice(*args)
+
+
 def doubling(*calls, **parts):
     """An operation that doubles x, with one case of these calls."""
     plain = {
         "inputs": (Input("x", "floats", ""), Input("p", "integer", "")),
         "settings": (),
-        "answer": lambda args, settings: twice(*args),
+        "answer": doubled,
         "cases": (Case("only", lambda settings: calls),) if calls else (),
         "strategy": lambda settings: st.tuples(
             hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=1, max_side=4), elements=st.integers(-99, 99)),
@@ -461,9 +466,11 @@ def test_twelve_calls_that_fail_in_other_forms_are_given_in_all_that_the_candida
         return (wrong_for_pairs(*call) for call in sent[-1])
 
     candidate = Candidate("a stand-in", wrong_for_pairs, program=program, ahead=ahead)
-    check(candidate, doubling(numbers(1), (np.ones((1, 1)), 0)), examples=0)
+    report = check(candidate, doubling(numbers(1), (np.ones((1, 1)), 0)), examples=0)
     cases, others, *followed = sent
     assert len(cases) == 2
+    exercised = sum(args[0].size for calls in sent[1:] for args, _ in calls)
+    assert [c.exercised for c in report.cases if c.name == REARRANGED] == [exercised]
     assert sum(args[0].size > 1 for args, _ in others) > len(followed) == 12
     for calls in followed:
         assert {layout for _, layout in calls} == layouts
