@@ -501,6 +501,7 @@ def test_a_profile_of_hypothesis_makes_no_difference(capsys):
     before = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile(
         "another",
+        max_examples=1,
         database=database,
         deadline=datetime.timedelta(microseconds=1),
         verbosity=hypothesis.Verbosity.debug,
