@@ -14,7 +14,7 @@ from hypothesis.internal.constants_ast import Constants
 from refcompress import quantize, top_k_mask
 from refcompress.verify import assert_agrees, check
 from refcompress.verify.candidates import Answer, Candidate, Program
-from refcompress.verify.check import REARRANGED, _drawing_by_seed_alone, _shortened, resolve
+from refcompress.verify.check import REARRANGED, _drawing_by_seed_alone, _shortened, _smallest, make_exchange, resolve
 from refcompress.verify.operation import Case, Input, Law
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.rearrangement import LAYOUTS
@@ -563,6 +563,24 @@ def test_a_layout_is_not_shown_where_plain_arrays_fail_too():
 
     example = check(wrong_in_matrices, "quantize", bits=8, examples=0).counterexample
     assert (example.layout, example.inputs["x"].shape) == ("plain", (1, 2))
+
+
+def test_a_layout_in_which_every_case_is_given_is_not_shown_where_plain_arrays_fail_too():
+    cases = (Case("strided", lambda settings: [numbers(i, i) for i in range(9)], layout="strided"),)
+    example = check(lambda x, p: 2 * x + 1, doubling(cases=cases), examples=0).counterexample
+    assert (example.layout, example.inputs["x"].tolist()) == ("plain", [0])
+
+
+def test_a_plain_number_that_fails_is_not_asked_again():
+    candidate, calls = answering(lambda args, layout: Answer(twice(*args) + 1))
+    check(candidate, doubling(*map(numbers, range(9))))
+    assert calls == [*(([i], "plain") for i in range(9)), ([8], "plain")]  # the last of a case comes a second time
+
+
+def test_for_a_number_of_no_case_a_simpler_one_is_searched():
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args) + 1))
+    first = make_exchange(doubling(), {}, candidate, REARRANGED, numbers(3), "strided")
+    assert _smallest(doubling(), {}, candidate, [first], 20, 0).args[0].tolist() == [0]
 
 
 @pytest.mark.parametrize("fate", [{"problem": "ends the process", "lost": True}, {"overwrote": numbers(3)}])
