@@ -550,6 +550,13 @@ def test_a_plain_array_is_shown_before_a_smaller_one_in_another_layout():
     assert (example.layout, example.inputs["x"].size) == ("plain", 2)
 
 
+def test_a_case_is_shown_before_a_smaller_call_of_numbers_in_no_order():
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args) + 1))
+    calls = (("only", numbers(1, 2)), (REARRANGED, numbers(5)))
+    failing = [make_exchange(doubling(), {}, candidate, case, args, "plain") for case, args in calls]
+    assert _smallest(doubling(), {}, candidate, failing, 0, 0).args[0].tolist() == [1]
+
+
 def test_a_failure_in_a_layout_is_cut_down_in_that_layout():
     cases = (Case("strided", lambda settings: [numbers(50, 51)], layout="strided"),)
     candidate, _ = answering(lambda args, layout: Answer(twice(*args) + (layout == "strided")))
