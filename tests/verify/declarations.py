@@ -155,14 +155,17 @@ def places(answer):
 
 def rearranged_calls(operation):
     """The calls that are made of the cases, in other shapes, lengths and layouts."""
-    settings = full(operation, {})
-    right = Candidate("right", lambda args, layout: Answer(operation.answer(args, settings)))
-    directed = [
-        make_exchange(operation, settings, right, case.name, args, case.layout)
-        for case in operation.cases
-        for args in case.make(settings)
-    ]
-    return digest([(call.layout, call.args) for call in rearranged(operation, settings, directed, 0)])
+
+    def made(settings):
+        right = Candidate("right", lambda args, layout: Answer(operation.answer(args, settings)))
+        directed = [
+            make_exchange(operation, settings, right, case.name, args, case.layout)
+            for case in operation.cases
+            for args in case.make(settings)
+        ]
+        return [(call.layout, call.args) for call in rearranged(operation, settings, directed, 0)]
+
+    return digest([made(settings) for settings in settings_of(operation)])
 
 
 PARTS = (cases, regions, rivals, laws, texts)
