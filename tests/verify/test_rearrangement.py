@@ -10,8 +10,9 @@ from refcompress.verify import check
 from refcompress.verify.agreement import compare
 from refcompress.verify.candidates import Answer, Candidate, Program
 from refcompress.verify.check import REARRANGED, make_exchange
+from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
-from refcompress.verify.rearrangement import LAYOUTS, LONG, MOST, OF_A_CASE, SHAPES, SINGLES, in_every_form, rearranged
+from refcompress.verify.rearrangement import LAYOUTS, LONG, OF_A_CASE, SHAPES, SINGLES, in_every_form, rearranged
 
 QUANTIZE = OPERATIONS["quantize"]
 
@@ -120,9 +121,12 @@ def test_numbers_alone_have_no_form():
     assert not calls_of(OPERATIONS["affine_parameters"])[1]
 
 
-def test_what_is_long_is_not_computed_again():
-    calls = calls_of(OPERATIONS["top_k_mask"])[1]
-    assert max(c.args[0].size for c in calls) <= MOST
+@pytest.mark.parametrize(
+    ("sizes", "given"), [((4096,), True), ((4097,), False), ((2048, 2048), True), ((2048, 2049), False)]
+)
+def test_what_is_long_is_not_computed_again(sizes, given):
+    long = Case("long", lambda settings: iter([tuple(np.zeros(n, np.float32) for n in sizes)]))
+    assert bool(calls_of(dataclasses.replace(PARTS, cases=(long,)))[1]) is given
 
 
 def test_a_k_past_the_end_of_a_shorter_array_is_not_given():
