@@ -1,11 +1,14 @@
 """What each place is; what a diagnosis says of them stands in test_diagnosis."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from verify.toys import PARTS, SCALE
+from verify.toys import LAYERS, PARTS, SCALE
 
 from refcompress.verify.candidates import Answer, Candidate
 from refcompress.verify.check import make_exchange
+from refcompress.verify.operation import Region
 from refcompress.verify.places import places_of_differences
 
 SETTINGS = SCALE.defaults
@@ -18,8 +21,87 @@ def exchange(x, wrong, layout="plain", op=SCALE):
     return make_exchange(op, SETTINGS, candidate, "some", (x,), layout)
 
 
+def answered(op, x, layout="plain"):
+    """One call, answered rightly."""
+    right = Candidate("toy", lambda args, layout: Answer(op.answer(args, SETTINGS)))
+    return make_exchange(op, SETTINGS, right, "some", (x,), layout)
+
+
 def names(*exchanges, op=SCALE):
     return [place.where for place in places_of_differences(op, SETTINGS, exchanges)]
+
+
+def flags(*exchanges, op=SCALE):
+    """For each place, what it flags of the parts of each answer."""
+    places = places_of_differences(op, SETTINGS, exchanges)
+    return {place.where: [[m.tolist() for m in place.mask(e)] for e in exchanges] for place in places}
+
+
+def test_of_right_calls_every_place_is_given_that_does_not_hold_them_all_the_most_specific_first():
+    def right(*shape, layout="plain"):
+        return exchange(np.ones(shape), 0, layout)
+
+    layouts = [right(2, 3, layout=layout) for layout in ("strided", "reversed", "fortran", "read-only")]
+    deep = right(2, 3, 4), right(2, 3, 4, 5), right(2, 2, 2)
+    calls = [right(), right(1), right(2), right(2, 3), right(3, 3), *deep, *layouts, replace(right(2), repeated=True)]
+    places = places_of_differences(SCALE, SETTINGS, calls)
+    assert [(p.where, [i for i, e in enumerate(calls) if p.mask(e)[0].all()]) for p in places] == [
+        ("on repeated calls", [12]),
+        ("on strided arrays", [8]),
+        ("on reversed arrays", [9]),
+        ("on fortran arrays", [10]),
+        ("on read-only arrays", [11]),
+        ("on arrays that are not contiguous", [8, 9, 10]),
+        ("on 0-d arrays", [0]),
+        ("on arrays of one element", [0, 1]),
+        ("on arrays with axes of equal length", [4, 7]),
+        ("on 1-d arrays", [1, 2, 12]),
+        ("on matrices", [3, 4, 8, 9, 10, 11]),
+        ("on arrays of three dimensions or more", [5, 6, 7]),
+    ]
+    assert all([m.shape for m in p.mask(e)] == [e.expected.shape] for p in places for e in calls)
+
+
+def test_a_region_of_the_operation_is_a_place():
+    above = Region(
+        "above", "where the answer is above the number and the step", lambda args, out, s: [out > args[0] + s["step"]]
+    )
+    calls = exchange([1, 3], [0, 1]), exchange([5, 1], [0, 0])
+    assert flags(*calls, op=replace(SCALE, regions=(above,))) == {above.where: [[[False, True]], [[True, False]]]}
+
+
+@pytest.mark.parametrize("width", [4, 8, 16, 32, 64])
+def test_a_tail_is_what_is_left_of_an_array_after_whole_vectors(width):
+    long = exchange(np.ones(2 * width + 3), np.arange(2 * width + 3) == 2 * width + 1)
+    matrix = exchange(np.ones((width + 1, 1)), np.arange(width + 1).reshape(-1, 1) == width)
+    of_long, of_matrix = flags(long, matrix)[f"in the last n mod {width} elements"]
+    assert of_long == [[False] * 2 * width + [True] * 3]
+    assert of_matrix == [[[False]] * width + [[True]]]
+
+
+def test_a_part_of_one_whole_vector_is_no_second_length_that_shows_a_tail():
+    two = replace(SCALE, answer=lambda args, s: (args[0], args[0][:8]))
+    wrong = Candidate("toy", lambda args, layout: Answer((args[0] + (np.arange(9) == 8), args[0][:8])))
+    e = make_exchange(two, SETTINGS, wrong, "some", (np.ones(9, np.float32),), "plain")
+    assert names(e, op=two) == ["in the last n mod 4 elements", "in out"]
+
+
+def test_a_part_of_an_answer_is_a_place_with_its_name_or_its_number():
+    pair = replace(PARTS, answer=lambda args, s: (args[0], args[0][:2]), parts=("scaled",))
+    found = flags(answered(pair, np.ones(3, np.float32)), op=pair)
+    assert found["in scaled"] == [[[True] * 3, [False] * 2]]
+    assert found["in part 1 of the result"] == [[[False] * 3, [True] * 2]]
+    assert list(found)[-2:] == ["in scaled", "in part 1 of the result"]
+
+
+def test_a_list_has_a_layout_and_no_form():
+    x = [np.ones((2, 3), np.float32), np.ones((2, 2), np.float32)]
+    calls = answered(LAYERS, x), answered(LAYERS, x, "strided")
+    places = places_of_differences(LAYERS, SETTINGS, calls)
+    assert [p.where for p in places if p.mask(calls[1])[0].all() and p.mask(calls[1])[1].all()] == [
+        "on strided arrays",
+        "on arrays that are not contiguous",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +145,7 @@ def test_a_layout_is_a_place_and_so_are_all_that_are_not_contiguous():
 
 
 def test_lists_of_arrays_have_no_parts_to_name():
-    right = Candidate("toy", lambda args, layout: Answer(PARTS.answer(args, SETTINGS)))
-    e = make_exchange(PARTS, SETTINGS, right, "some", (np.ones((2, 3), np.float32),), "plain")
+    e = answered(PARTS, np.ones((2, 3), np.float32))
     assert not [name for name in names(e, op=PARTS) if name.startswith("in scaled")]
 
 
