@@ -145,6 +145,21 @@ def test_a_failing_call_is_given_in_every_layout_and_with_its_numbers_in_a_row_a
     assert all(compare(PARTS.answer(c.args, settings), c.expected).agrees for c in calls)
 
 
+@pytest.mark.parametrize(
+    ("shape", "forms"),
+    [
+        ((2, 3), [(6,), (6, 1), (1, 6), (1, 6, 1), (1, 1, 1, 6)]),
+        ((1, 1, 1), [(), (1,), (1, 1), (1, 1), (1, 1, 1), (1, 1, 1, 1)]),
+    ],
+)
+def test_the_numbers_of_a_failing_call_are_given_in_as_many_dimensions_as_the_cases_have(shape, forms):
+    of_all = [(), (1,), (1, 1), (1, 1, 1), (1, 1, 1, 1), shape]
+    deep = Case("deep", lambda settings: iter([(np.ones(form, np.float32),) for form in of_all]))
+    settings, before = exchanges(dataclasses.replace(SCALE, cases=(deep,)))
+    calls = list(in_every_form(SCALE, settings, before, before[-1]))
+    assert [c.args[0].shape for c in calls[len(LAYOUTS) :]] == forms
+
+
 def test_one_number_is_given_without_a_dimension_too_and_no_number_only_in_layouts():
     settings, before = exchanges(SCALE)
     shapes = next(e for e in before if e.case == "shapes")
