@@ -160,6 +160,23 @@ def test_the_numbers_of_a_failing_call_are_given_in_as_many_dimensions_as_the_ca
     assert [c.args[0].shape for c in calls[len(LAYOUTS) :]] == forms
 
 
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+def test_a_form_that_has_no_answer_is_left_out(error):
+    def answer(args, settings):
+        if args[0].ndim == 2 and args[0].shape[1] == 1:
+            raise error
+        return PARTS.answer(args, settings)
+
+    op = dataclasses.replace(PARTS, answer=answer)
+    settings, before = exchanges(op)
+    forms = [c.args[0].shape for c in in_every_form(op, settings, before, before[0])]
+    assert forms == [(2, 3)] * len(LAYOUTS) + [(6,), (1, 6)]
+    calls = list(rearranged(op, settings, before, 0))
+    assert len(calls) == 2 * OF_A_CASE  # another form in its place
+    assert {c.args[0].shape[1:] for c in calls} > {(), (2,)}
+    assert (1,) not in {c.args[0].shape[1:] for c in calls}
+
+
 def test_one_number_is_given_without_a_dimension_too_and_no_number_only_in_layouts():
     settings, before = exchanges(SCALE)
     shapes = next(e for e in before if e.case == "shapes")
