@@ -12,7 +12,16 @@ from refcompress.verify.candidates import Answer, Candidate, Program
 from refcompress.verify.check import REARRANGED, make_exchange
 from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
-from refcompress.verify.rearrangement import LAYOUTS, LONG, OF_A_CASE, SHAPES, SINGLES, in_every_form, rearranged
+from refcompress.verify.rearrangement import (
+    LAYOUTS,
+    LONG,
+    OF_A_CASE,
+    OF_NETWORKS,
+    SHAPES,
+    SINGLES,
+    in_every_form,
+    rearranged,
+)
 
 QUANTIZE = OPERATIONS["quantize"]
 
@@ -113,7 +122,9 @@ def test_logits_without_examples_are_not_given_where_no_case_has_them():
 
 def test_layers_without_examples_change_their_layout_alone():
     settings, before = exchanges(LAYERS)
-    assert all(c.args is before[0].args for c in rearranged(LAYERS, settings, before, 0))
+    calls = list(rearranged(LAYERS, settings, before, 0))
+    assert len(calls) == OF_NETWORKS
+    assert all(c.args is before[0].args for c in calls)
 
 
 def test_numbers_alone_have_no_form():
