@@ -13,6 +13,7 @@ from refcompress.verify.check import REARRANGED, make_exchange
 from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.rearrangement import (
+    CHANNELS,
     LAYOUTS,
     LONG,
     OF_A_CASE,
@@ -101,6 +102,27 @@ def test_scales_stay_as_they_are_and_x_keeps_a_channel_for_each():
     calls = calls_of(op, settings={"axis": -1})[1]
     assert calls
     assert all(c.args[0].shape[-1] == c.args[1].size == c.args[2].size for c in calls)
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_row_in_the_place_of_the_scale_or_of_the_zero_point_has_a_number_for_each_channel(place):
+    args = [np.ones((2, 3), np.float32), 1.0, 0]
+    args[place] = np.arange(3)
+    op = dataclasses.replace(PARTS, cases=(Case("row", lambda s: iter([tuple(args)])),), answer=lambda args, s: args[0])
+    calls = calls_of(op, settings={"axis": -1})[1]
+    assert calls
+    assert all(c.args[0].shape[-1] == c.args[place].size for c in calls)
+
+
+def test_a_row_in_another_place_is_no_channels():
+    args = np.ones(3, np.float32), 1.0, 0, np.ones(3, np.float32)
+    op = dataclasses.replace(PARTS, cases=(Case("row", lambda s: iter([args])),), answer=lambda args, s: args[0])
+    assert max(c.args[0].size for c in calls_of(op, settings={"axis": -1})[1]) > max(CHANNELS)
+
+
+def test_a_k_along_an_axis_is_no_scale():
+    calls = calls_of(OPERATIONS["top_k_mask"], settings={"axis": -1})[1]
+    assert {c.args[0].ndim for c in calls} == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("name", ["mlp_forward", "mlp_gradients"])
