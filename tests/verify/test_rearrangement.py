@@ -99,9 +99,10 @@ def test_arrays_of_one_shape_are_rearranged_together():
 
 def test_scales_stay_as_they_are_and_x_keeps_a_channel_for_each():
     op = OPERATIONS["affine_quantize"]
-    calls = calls_of(op, settings={"axis": -1})[1]
+    settings, calls = calls_of(op, settings={"axis": -1})
     assert calls
     assert all(c.args[0].shape[-1] == c.args[1].size == c.args[2].size for c in calls)
+    assert all(compare(op.answer(c.args, settings), c.expected).agrees for c in calls)
 
 
 @pytest.mark.parametrize("place", [1, 2])
@@ -146,7 +147,8 @@ def test_layers_without_examples_change_their_layout_alone():
     settings, before = exchanges(LAYERS)
     calls = list(rearranged(LAYERS, settings, before, 0))
     assert len(calls) == OF_NETWORKS
-    assert all(c.args is before[0].args for c in calls)
+    assert all(c.args is before[0].args and c.expected is before[0].expected for c in calls)
+    assert {"plain", "strided"} <= {c.layout for c in calls} <= {*LAYOUTS}
 
 
 def test_numbers_alone_have_no_form():
