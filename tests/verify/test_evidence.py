@@ -221,6 +221,15 @@ def test_the_calls_before_are_judged_too_and_come_first():
     assert judged.explanations[0].of == sum(e.size for e in judged.exchanges)
 
 
+def test_the_form_of_the_arrays_that_were_made_for_the_calls_is_no_place_of_differences():
+    subject = from_callable(lambda x, p: right(x, p) + (x.size == 1), ["x", "p"])
+    calls = evidence.probe(HALVES, subject).exchanges
+    judged = evidence.judge(HALVES, subject, Found(), (0, 300), calls)
+    assert [e.statement for e in judged.explanations] == [
+        "differs only in the last element: 1 of the 4 values there, none elsewhere"
+    ]
+
+
 def test_on_32_bits_a_rule_is_judged_on_what_differs_and_on_a_hard_sample():
     ends = WHOLE.places(764)[0], WHOLE.places(775)[1]
     subject, found = swept(half_away, WHOLE, ends)
