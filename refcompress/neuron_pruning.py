@@ -100,14 +100,14 @@ def dead_neurons(model: MLP, x: npt.ArrayLike | None = None) -> tuple[Array, ...
     """
     arguments.instance(model, "model", MLP)
     dead = [
-        np.asarray((w == 0).all(axis=0) | (after == 0).all(axis=1), np.bool_)
+        (w == 0).all(axis=0) | (after == 0).all(axis=1)
         for w, after in zip(model.weights[:-1], model.weights[1:], strict=True)
     ]
     if x is not None:
         features = hidden_features(model, x)
         if features and not len(features[0]):
             raise ValueError("x has no rows: whether a neuron is ever active needs at least one")
-        dead = [d | np.asarray((h == 0).all(axis=0), np.bool_) for d, h in zip(dead, features, strict=True)]
+        dead = [d | (h == 0).all(axis=0) for d, h in zip(dead, features, strict=True)]
     return tuple(dead)
 
 
@@ -151,7 +151,7 @@ def remove_neurons(model: MLP, keep: Sequence[npt.ArrayLike]) -> MLP:
     weights, biases = list(model.weights), list(model.biases)
     masks = _masks(keep, model.sizes[1:-1])
     for i, mask in enumerate(masks):
-        constant = ~mask & np.asarray((model.weights[i] == 0).all(axis=0), np.bool_)
+        constant = ~mask & (model.weights[i] == 0).all(axis=0)
         if constant.any():
             folded = biases[i + 1] + _activated(biases[i][constant], model) @ weights[i + 1][constant]
             biases[i + 1] = narrow(folded, biases[i + 1].dtype)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refcompress import MLP, initialize, mlp_forward
+from refcompress.mlp.network import hidden_features
 from refcompress.neuron_pruning import dead_neurons, neuron_norms, prune_neurons, remove_neurons
 
 
@@ -40,6 +41,22 @@ def networks(draw):
         w[0, 0] = 1.0
     x = rng.integers(-4, 5, (6, sizes[0])).astype(float)
     return MLP(weights, biases, draw(st.sampled_from(["relu", "identity"]))), x
+
+
+@given(networks(), st.booleans(), st.booleans())
+def test_dead_are_those_that_nothing_enters_or_leaves_and_those_that_no_row_wakes(network, with_x, exact):
+    model, x = network
+    if exact:
+        model, x = (
+            MLP([exactly(w) for w in model.weights], [exactly(b) for b in model.biases], model.activation),
+            exactly(x),
+        )
+    features = hidden_features(model, x)
+    for i, dead in enumerate(dead_neurons(model, x if with_x else None)):
+        assert dead.dtype == bool
+        for j, found in enumerate(dead.tolist()):
+            parts = [model.weights[i][:, j], model.weights[i + 1][j], *([features[i][:, j]] if with_x else [])]
+            assert found == any(not any(part.tolist()) for part in parts)
 
 
 @given(networks())
@@ -122,6 +139,29 @@ def test_a_folded_bias_is_rounded_once():
     model = MLP(weights, [np.array([2.0**-8, 1.0, 1.0], bfloat16), np.ones(1, bfloat16)])
     smaller = remove_neurons(model, [[False, False, True]])
     assert (smaller.biases[1].dtype, smaller.biases[1].item()) == (bfloat16, 1 + 2.0**-7)
+
+
+def test_a_product_of_norms_past_either_end_of_the_floats_does_not_signal():
+    w = [np.array([[1e200, 1e-200]]), np.array([[1e200], [1e-200]])]
+    with np.errstate(all="raise"):
+        assert neuron_norms(MLP(w, [np.zeros(2), np.zeros(1)]), side="both")[0].tolist() == [np.inf, 0.0]
+
+
+def test_a_bias_into_which_nothing_is_folded_is_the_same_to_the_bit_and_each_keeps_its_dtype():
+    dtypes = (np.float16, np.float64, np.float32)
+    weights = [np.ones((2, 2), d) for d in dtypes]
+    weights[1][:, 1] = 0
+    biases = [np.array([-0.0, 1.5], d) for d in dtypes]
+    smaller = remove_neurons(MLP(weights, biases), [[True, False], [True, False]])
+    assert [b.dtype for b in smaller.biases] == [w.dtype for w in smaller.weights] == list(dtypes)
+    assert [b.tolist() for b in smaller.biases] == [[0.0], [0.0], [1.5, 3.0]]
+    assert np.signbit(smaller.biases[0]).tolist() == np.signbit(smaller.biases[1]).tolist() == [True]
+
+
+@pytest.mark.parametrize(("ties", "stays"), [("lowest_index", 1.0), ("highest_index", -1.0)])
+def test_of_equal_norms_the_one_that_was_asked_for_stays(ties, stays):
+    model = MLP([np.array([[1.0, -1.0]]), np.ones((2, 1))], [np.zeros(2), np.zeros(1)])
+    assert prune_neurons(model, 0.5, ties=ties).weights[0].tolist() == [[stays]]
 
 
 @pytest.mark.parametrize("power", [-1074, -1000, -600, 0, 600, 1020])

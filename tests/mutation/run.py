@@ -261,7 +261,7 @@ def tests_of(module):
     own = [str(mirrored)] if (ROOT / mirrored).exists() else []
     own += of_operations(inner.stem) if inner.parent.name == "operations" else ALSO.get(module, [])
     own += [f"{test}[{module}]" for test in LAWS]
-    later = [EDGES, NAMED] if inner.parts[0] in FORMULAS else PEERS.get(module, [])
+    later = [EDGES, NAMED] if inner.parts[0] in FORMULAS or len(inner.parts) == 1 else PEERS.get(module, [])
     return [own, later] if later else [own]
 
 
