@@ -1,5 +1,6 @@
 """Where the differences of a candidate may lie: in a layout, a form of array, the tail of a loop, a region, a part."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,14 @@ from refcompress.verify.exchange import Exchange
 from refcompress.verify.layouts import contiguous
 from refcompress.verify.operation import Operation, Settings
 
-VECTOR_WIDTHS = (4, 8, 16, 32, 64)
+VECTOR_WIDTHS = (2, 4, 8, 16, 32, 64)
+# where the tail of a loop lies, and the lengths of what it runs along: all of an array, each row, the rows; one number
+# is a row of one, and what has less than two dimensions is one row
+TAILS: tuple[tuple[str, Callable[[Array], tuple[int, ...]]], ...] = (
+    ("in the last n mod {} elements", lambda p: p.shape),
+    ("in the last n mod {} elements of each row of n", lambda p: p.shape[-1:]),
+    ("in the last n mod {} of n rows", lambda p: (len(p), *(1,) * (p.ndim - 1)) if p.ndim > 1 else ()),
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,13 @@ def places_of_differences(
     def of_exchange(test: Callable[[Exchange], bool]) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [np.full(p.shape, test(exchange)) for p in parts(exchange.expected)]
 
-    def tail(width: int) -> Callable[[Exchange], list[Array]]:
-        return lambda exchange: [
-            (np.arange(p.size) >= p.size - p.size % width).reshape(p.shape) for p in parts(exchange.expected)
-        ]
+    def tail(along: Callable[[Array], tuple[int, ...]], width: int) -> Callable[[Exchange], list[Array]]:
+        def mask(p: Array) -> Array:
+            lengths = along(p)
+            n = math.prod(lengths)
+            return np.broadcast_to((np.arange(n) >= n - n % width).reshape(lengths), p.shape)
+
+        return lambda exchange: [mask(p) for p in parts(exchange.expected)]
 
     def part(number: int) -> Callable[[Exchange], list[Array]]:
         return lambda exchange: [np.full(p.shape, i == number) for i, p in enumerate(parts(exchange.expected))]
@@ -47,8 +58,13 @@ def places_of_differences(
 
     # the whole of a short array is its tail, and in arrays of one length any place is: only others show that
     # differences lie there
-    lengths = {p.size for e in judged if not e.comparison.agrees for p in parts(e.expected)}
-    widths = [width for width in VECTOR_WIDTHS if forms and sum(length > width for length in lengths) > 1]
+    wrong = [p for e in judged if not e.comparison.agrees for p in parts(e.expected)]
+    tails = [
+        Place(where.format(width), tail(along, width))
+        for where, along in TAILS
+        for width in VECTOR_WIDTHS
+        if forms and len({n for n in (math.prod(along(p)) for p in wrong) if n > width}) > 1
+    ]
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),
@@ -59,7 +75,7 @@ def places_of_differences(
         Place("on arrays that are not contiguous", of_exchange(lambda e: not contiguous(e.args, e.layout))),
         Place("on 0-d arrays", of_array(lambda x: x.ndim == 0)),
         Place("on arrays of one element", of_array(lambda x: x.size == 1)),
-        *(Place(f"in the last n mod {width} elements", tail(width)) for width in widths),
+        *tails,
         *named,
         Place("on arrays with axes of equal length", of_array(lambda x: len({*x.shape}) < x.ndim)),
         Place("on 1-d arrays", of_array(lambda x: x.ndim == 1)),

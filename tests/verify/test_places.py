@@ -9,7 +9,7 @@ from verify.toys import LAYERS, PARTS, SCALE
 from refcompress.verify.candidates import Answer, Candidate
 from refcompress.verify.check import make_exchange
 from refcompress.verify.operation import Region
-from refcompress.verify.places import places_of_differences
+from refcompress.verify.places import TAILS, places_of_differences
 
 SETTINGS = SCALE.defaults
 
@@ -135,6 +135,32 @@ def test_a_tail_shows_in_two_lengths():
     assert "in the last n mod 8 elements" in names(*tails[:2])
     assert "in the last n mod 8 elements" in names(*tails)
     assert "in the last n mod 8 elements" not in names(tails[0], tails[0], exchange(np.ones(11), np.zeros(11)))
+
+
+def test_the_tail_of_each_row_is_none_of_the_array():
+    calls = [exchange(np.ones((3, n)), np.tile(np.arange(n) >= 4, (3, 1))) for n in (5, 7)]
+    assert [name for name in names(*calls) if "last" in name] == ["in the last n mod 4 elements of each row of n"]
+    line, number = exchange(np.ones(6), np.arange(6) >= 4), exchange(np.ones(()), 1)  # one number is a row of one
+    assert "in the last n mod 4 elements of each row of n" in names(*calls, line, number)
+    assert "in the last n mod 4 elements of each row of n" not in names(
+        *calls, exchange(np.ones((2, 4)), np.ones((2, 4)))
+    )
+
+
+def test_the_last_rows_are_a_place_and_less_than_a_matrix_is_one_row():
+    calls = [exchange(np.ones((n, 2, 3)), np.broadcast_to(np.arange(n)[:, None, None] >= 4, (n, 2, 3))) for n in (5, 7)]
+    whole = exchange(np.ones((4, 2)), np.zeros((4, 2)))
+    line, number = exchange(np.ones(6), np.ones(6)), exchange(np.ones(()), 1)
+    assert "in the last n mod 4 of n rows" in names(*calls, whole, line, number)
+    assert "in the last n mod 8 of n rows" not in names(*calls, whole)
+    assert "in the last n mod 4 of n rows" not in names(*calls, exchange(np.ones((4, 2)), np.ones((4, 2))))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 5), (0,), (2, 0), (0, 2), (5, 1, 3)])
+def test_what_a_tail_runs_along_fits_every_array(shape):
+    x = np.ones(shape)
+    for _, along in TAILS:
+        assert np.broadcast_shapes(along(x), shape) == shape
 
 
 def test_a_layout_is_a_place_and_so_are_all_that_are_not_contiguous():

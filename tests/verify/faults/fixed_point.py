@@ -129,6 +129,13 @@ def rounds_the_tail_away(x, p):
     return np.concatenate([np.rint(flat[:body]), tail]).astype(np.int64).reshape(x.shape)
 
 
+def rounds_the_tail_of_each_row_away(x, p):
+    if x.ndim < 2:
+        return rounds_the_tail_away(x, p)
+    rows = [rounds_the_tail_away(row, p) for row in x.reshape(-1, x.shape[-1])] if x.size else []
+    return np.array(rows, np.int64).reshape(x.shape)
+
+
 def shifts_one_left(x, p):
     return np.rint(x.astype(np.float64) * (1 << p)).astype(np.int64)
 
@@ -638,6 +645,7 @@ WRONG = [
     Wrong("strides ignored", "quantize", reads_the_buffer, "ignores the strides"),
     Wrong("byte order ignored", "quantize", reads_big_endian, "bytes of x in the wrong order", Q8),
     Wrong("tail rounds away", "quantize", rounds_the_tail_away, "away from zero.*only in the last n mod 8"),
+    Wrong("row tail", "quantize", rounds_the_tail_of_each_row_away, "away from zero.*n mod 8 elements of each row"),
     Wrong("1 << p", "quantize", shifts_one_left, "raises ValueError: negative shift count"),
     Wrong("negative p is 0", "quantize", takes_negative_p_for_zero, "negative p for 0"),
     Wrong("32-bit shift", "quantize", shifts_an_int32, "32-bit 1 << p"),

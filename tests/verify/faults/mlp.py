@@ -143,6 +143,12 @@ def last_layer_activated(weights, biases, x):
     return forward(weights, biases, x, activate_last=True)
 
 
+def bias_forgotten_in_the_last_rows(weights, biases, x):
+    """Tiles of four examples, and a loop for those that are left."""
+    whole = len(x) // 4 * 4
+    return np.concatenate([forward(weights, biases, x[:whole]), forward(weights, biases, x[whole:], bias=False)])
+
+
 def bias_forgotten(weights, biases, x):
     return forward(weights, biases, x, bias=False)
 
@@ -326,6 +332,7 @@ WRONG = [
     Wrong("half below", "mse_gradient", gradient_wrong_below, "factor 2, but only where the student is below"),
     Wrong("last layer activated", "mlp_forward", last_layer_activated, "last layer as well"),
     Wrong("bias forgotten", "mlp_forward", bias_forgotten, "leaves out the biases"),
+    Wrong("bias forgotten in rows", "mlp_forward", bias_forgotten_in_the_last_rows, "biases, but only.*4 of n rows"),
     Wrong("no activation", "mlp_forward", no_activation, "no activation"),
     Wrong("bias after", "mlp_forward", bias_after_activation, "after the activation"),
     Wrong("square transposed", "mlp_forward", torch_layout, "transposes square"),
