@@ -83,7 +83,8 @@ def test_a_part_of_one_whole_vector_is_no_second_length_that_shows_a_tail():
     two = replace(SCALE, answer=lambda args, s: (args[0], args[0][:8]))
     wrong = Candidate("toy", lambda args, layout: Answer((args[0] + (np.arange(9) == 8), args[0][:8])))
     e = make_exchange(two, SETTINGS, wrong, "some", (np.ones(9, np.float32),), "plain")
-    assert names(e, op=two) == ["in the last n mod 4 elements", "in out"]
+    tails = [f"in the last n mod {width} elements{row}" for row in ("", " of each row of n") for width in (2, 4)]
+    assert names(e, op=two) == [*tails, "in out"]
 
 
 def test_a_part_of_an_answer_is_a_place_with_its_name_or_its_number():
