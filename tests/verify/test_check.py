@@ -117,6 +117,23 @@ def test_one_that_is_right_in_a_new_process_depends_on_the_calls_before(remember
     assert remembers is first.statement.startswith("depends on the calls before: it answers the counterexample rightly")
 
 
+def test_a_new_process_is_asked_in_the_layout_that_is_shown_and_explains_what_was_right():
+    asked = []
+
+    def afresh(args, layout):
+        asked.append((args[0].tolist(), layout))
+        return Answer(twice(*args))
+
+    cases = (Case("strided", lambda settings: [numbers(50)], layout="strided"), Case("plain", lambda s: [numbers(50)]))
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args) + (layout == "strided")), afresh=afresh)
+    report = check(candidate, doubling(cases=cases), examples=0)
+    (found,) = (e for e in report.diagnosis if e.fault == "history")
+    assert asked == [([50], "strided")]
+    total, failed = sum(c.exercised for c in report.cases), sum(c.failed for c in report.cases)
+    assert (found.explained, found.of) == (total - failed, total)
+    assert 0 < failed < total
+
+
 def test_one_that_a_rule_explains_but_a_new_process_answers_rightly_depends_on_the_calls_before():
     """One that keeps the p of its first call, 0, seems to ignore p: alone, the counterexample would not show it."""
 
@@ -656,6 +673,12 @@ def test_a_count_of_entries_falls_with_them():
 
     example = check(first_of_the_least, top_k_of(np.full(10, 2.0, np.float32), 9), examples=0).counterexample
     assert (example.inputs["x"].tolist(), example.inputs["k"]) == ([2, 2], 1)
+
+
+def test_a_count_falls_to_zero_and_stays_where_no_entry_goes():
+    x, empty = np.arange(2.0), np.zeros((2, 0))
+    assert [(v.tolist(), k) for v, k in _shortened((x, 1))] == [([0], 1), ([0], 0), ([1], 1), ([1], 0)]
+    assert [(v.shape, k) for v, k in _shortened((empty, 1))] == [((1, 0), 1)] * 2
 
 
 def top_k_of(*args):
