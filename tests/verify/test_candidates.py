@@ -38,7 +38,7 @@ def test_an_answer_is_what_the_function_returned():
 
 def test_nothing_came_of_a_call_but_what_is_said():
     assert Answer() == Answer(None, None, (), None, (), False, False, (), None, ())
-    assert Candidate("name", twice) == Candidate("name", twice, "", None, None, None)
+    assert Candidate("name", twice) == Candidate("name", twice, "", None, None, None, None)
 
 
 def test_a_candidate_that_is_sent_calls_ahead_is_given_them_all():
