@@ -164,6 +164,12 @@ def test_what_is_long_is_not_computed_again(sizes, given):
     assert bool(calls_of(dataclasses.replace(PARTS, cases=(long,)))[1]) is given
 
 
+def test_what_is_answered_element_by_element_is_not_computed_again():
+    settings, before = exchanges(SCALE)
+    silent = dataclasses.replace(SCALE, elementwise=True, answer=None)
+    assert len(list(rearranged(silent, settings, before, 0))) == 2 * (OF_A_CASE + SINGLES + 1)
+
+
 def test_a_k_past_the_end_of_a_shorter_array_is_not_given():
     calls = calls_of(OPERATIONS["sparsify"])[1]
     assert all(c.args[1] <= c.args[0].size for c in calls)
