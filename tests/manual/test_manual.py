@@ -34,6 +34,7 @@ INSIDE = {
     "labelled_rows",
     "layer_hessian",
     "mlp.precision",
+    "norms",
     "quantization.blocks",
     "quantization.channels",
     "quantization.exactly",
