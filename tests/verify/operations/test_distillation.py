@@ -141,3 +141,11 @@ def test_of_one_example_far_above_the_others_these_alone_underflow_even_in_float
             by_batch, by_example = ([np.exp(z - z.max(axis, keepdims=True)).sum(-1) for z in x] for axis in (None, -1))
             assert [(sums == 0).sum() for sums in by_batch] == [2, 2]
             assert min(sums.min() for sums in by_example) >= 1
+
+
+def test_each_row_of_a_gradient_sums_to_zero_within_its_own_rounding():
+    op = DISTILLATION_GRADIENT
+    law = next(law for law in op.laws if law.name == "rows_sum_to_zero")
+    args = (np.zeros((2, 2)), np.zeros((2, 2)))
+    assert law.holds(args, np.array([[1e9, -1e9], [1e-4, -1e-4]]), op.defaults)
+    assert not law.holds(args, np.array([[1e9, -1e9], [1e-4, 0.0]]), op.defaults)
