@@ -59,6 +59,11 @@ def test_dead_are_those_that_nothing_enters_or_leaves_and_those_that_no_row_wake
             assert found == any(not any(part.tolist()) for part in parts)
 
 
+def test_a_neuron_that_no_row_wakes_is_dead_beside_one_that_some_row_does():
+    model = MLP([np.ones((1, 3)), np.ones((3, 1))], [np.array([0.0, -9.0, 0.0]), np.zeros(1)])
+    assert dead_neurons(model, [[-1.0], [2.0]])[0].tolist() == [False, True, False]
+
+
 @given(networks())
 def test_without_its_dead_neurons_a_network_of_exact_sums_is_the_same_to_the_bit(network):
     model, x = network
