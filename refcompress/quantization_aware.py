@@ -137,6 +137,7 @@ def train_quantization_aware(
     batch_size = arguments.integer(batch_size, "batch_size", 1)
     steps = weight_scales(model, bits=bits) if scales is None else _steps(model, scales)
     generator = np.random.default_rng(arguments.integer(seed, "seed", 0))
+    task = _Task(steps, bits, model.activation, objective, optimizer)
     parameters = [p.astype(np.float64) for p in (*model.weights, *model.biases)]
     states = [optimizer.initial_state(p) for p in parameters]
     with np.errstate(all="ignore"):  # an overflow shows itself in the output, the loss or the parameters
@@ -144,10 +145,8 @@ def train_quantization_aware(
             order = generator.permutation(len(inputs))
             for number, start in enumerate(range(0, len(order), batch_size), 1):
                 rows = order[start : start + batch_size]
-                network = _Quantized(parameters, steps, bits, model.activation)
-                gradients = _straight_through(
-                    network, inputs[rows], rows, objective, f"at epoch {epoch}, batch {number}", optimizer
-                )
+                when = f"at epoch {epoch}, batch {number}"
+                gradients = _straight_through(task, parameters, inputs[rows], rows, when)
                 triples = zip(parameters, gradients, states, strict=True)
                 moved = [optimizer.step(p, g, state) for p, g, state in triples]  # type: ignore[arg-type]
                 parameters, states = [p for p, _ in moved], [state for _, state in moved]
@@ -158,27 +157,25 @@ def train_quantization_aware(
 
 
 @dataclass(frozen=True, eq=False)
-class _Quantized:
-    """Weights and biases in one list, and how the weights are rounded."""
+class _Task:
+    """What stays the same from batch to batch."""
 
-    parameters: list[Array]
     scales: Sequence[npt.ArrayLike]
     bits: int
     activation: str
+    objective: Objective
+    optimizer: SGD | Adam
 
 
-def _straight_through(
-    network: _Quantized, x: Array, rows: Array, objective: Objective, when: str, optimizer: SGD | Adam
-) -> list[Array]:
+def _straight_through(task: _Task, parameters: list[Array], x: Array, rows: Array, when: str) -> list[Array]:
     """Return the gradients of weights and biases, of the loss of the quantized network on a batch."""
-    depth = len(network.scales)
-    weights, biases = network.parameters[:depth], network.parameters[depth:]
-    quantized = _on_grid(weights, network.scales, network.bits)
-    output, cache = forward(quantized, biases, x, network.activation)
-    _, d_output = ask(objective, output, rows, when, optimizer)
-    dweights, dbiases = backward(d_output, cache, quantized, network.activation)
-    triples = zip(weights, network.scales, dweights, strict=True)
-    return [*(fake_quantize_gradient(w, s, 0, dw, bits=network.bits) for w, s, dw in triples), *dbiases]
+    weights, biases = parameters[: len(task.scales)], parameters[len(task.scales) :]
+    quantized = _on_grid(weights, task.scales, task.bits)
+    output, cache = forward(quantized, biases, x, task.activation)
+    _, d_output = ask(task.objective, output, rows, when, task.optimizer)
+    dweights, dbiases = backward(d_output, cache, quantized, task.activation)
+    triples = zip(weights, task.scales, dweights, strict=True)
+    return [*(fake_quantize_gradient(w, s, 0, dw, bits=task.bits) for w, s, dw in triples), *dbiases]
 
 
 @dataclass(frozen=True)

@@ -337,9 +337,9 @@ def _report(
         own = [e for e in exchanges if e.case == name]
         cases.append(CaseCount(name, sum(e.size for e in own), sum(e.failed for e in own)))
     differs = smallest is not None
-    found = [] if smallest is None else diagnose(op, settings, exchanges)
+    found: list[Explanation] = []
     if smallest is not None:
-        found = [*_history(op, settings, subject, exchanges, smallest), *found]
+        found = [*_history(op, settings, subject, exchanges, smallest), *diagnose(op, settings, exchanges)]
     return Report(
         operation=op.name,
         settings=dict(settings),

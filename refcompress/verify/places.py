@@ -59,12 +59,11 @@ def places_of_differences(
     # the whole of a short array is its tail, and in arrays of one length any place is: only others show that
     # differences lie there
     wrong = [p for e in judged if not e.comparison.agrees for p in parts(e.expected)]
-    tails = [
-        Place(where.format(width), tail(along, width))
-        for where, along in TAILS
-        for width in VECTOR_WIDTHS
-        if forms and len({n for n in (math.prod(along(p)) for p in wrong) if n > width}) > 1
-    ]
+    tails = []
+    for where, along in TAILS if forms else ():
+        lengths = {math.prod(along(p)) for p in wrong}
+        widths = [width for width in VECTOR_WIDTHS if sum(n > width for n in lengths) > 1]
+        tails += [Place(where.format(width), tail(along, width)) for width in widths]
     named = [Place(r.where, lambda e, r=r: r.mask(e.args, e.expected, settings)) for r in operation.regions]  # type: ignore[misc]
     places = [
         Place("on repeated calls", of_exchange(lambda e: e.repeated)),

@@ -15,11 +15,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from verify.rivals import answers, calls, full, rivals_of
+from verify.rivals import answered_rightly, answers, calls, full, rivals_of
 
 from refcompress.verify.agreement import compare, parts
-from refcompress.verify.candidates import Answer, Candidate
-from refcompress.verify.check import make_exchange
 from refcompress.verify.diagnosis import as_integers
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.rearrangement import rearranged
@@ -157,12 +155,7 @@ def rearranged_calls(operation):
     """The calls that are made of the cases, in other shapes, lengths and layouts."""
 
     def made(settings):
-        right = Candidate("right", lambda args, layout: Answer(operation.answer(args, settings)))
-        directed = [
-            make_exchange(operation, settings, right, case.name, args, case.layout)
-            for case in operation.cases
-            for args in case.make(settings)
-        ]
+        directed = answered_rightly(operation, settings)
         return [(call.layout, call.args) for call in rearranged(operation, settings, directed, 0)]
 
     return digest([made(settings) for settings in settings_of(operation)])

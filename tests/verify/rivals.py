@@ -1,10 +1,12 @@
-"""Every rival of an operation by name, and its answers to the directed cases."""
+"""Every rival of an operation by name, and its answers to the directed cases; the right ones as well."""
 
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from refcompress.verify.agreement import compare
+from refcompress.verify.candidates import Answer, Candidate
+from refcompress.verify.check import make_exchange
 from refcompress.verify.diagnosis import as_integers, fault_rivals, setting_rivals
 
 NO_ANSWER = (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError)
@@ -50,6 +52,13 @@ def calls(operation, settings, case):
         bound = operation.bound or (lambda args, settings: None)
         CALLS[key] = [(a, operation.answer(a, settings), bound(a, settings)) for a in case.make(settings)]
     return CALLS[key]
+
+
+def answered_rightly(operation, settings, keep=lambda args: True):
+    """The exchanges of a right candidate and the directed cases, of those whose inputs are to be kept."""
+    right = Candidate("right", lambda args, layout: Answer(operation.answer(args, settings)))
+    given = [(case, args) for case in operation.cases for args in case.make(settings) if keep(args)]
+    return [make_exchange(operation, settings, right, case.name, args, case.layout) for case, args in given]
 
 
 def answers(operation, settings, rival, case):

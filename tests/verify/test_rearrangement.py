@@ -3,13 +3,14 @@ import itertools
 
 import numpy as np
 import pytest
+from verify.rivals import answered_rightly, full
 from verify.toys import LAYERS, PARTS, SCALE
 
 from refcompress import affine_quantize, dequantize, fraction_bits, mse_gradient, quantize
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
 from refcompress.verify.candidates import Answer, Candidate, Program
-from refcompress.verify.check import REARRANGED, make_exchange
+from refcompress.verify.check import REARRANGED
 from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.rearrangement import (
@@ -28,11 +29,8 @@ QUANTIZE = OPERATIONS["quantize"]
 
 
 def exchanges(op, settings=None, keep=lambda args: True):
-    """The directed cases of an operation, answered rightly."""
-    settings = {**op.defaults, **(settings or {})}
-    candidate = Candidate("right", lambda args, layout: Answer(op.answer(args, settings)))
-    calls = [(case, args) for case in op.cases for args in case.make(settings) if keep(args)]
-    return settings, [make_exchange(op, settings, candidate, c.name, args, c.layout) for c, args in calls]
+    settings = full(op, settings or {})
+    return settings, answered_rightly(op, settings, keep)
 
 
 def calls_of(op, seed=0, **more):
