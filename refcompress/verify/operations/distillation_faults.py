@@ -160,14 +160,14 @@ def _overflowing(s: Array, t: Array, settings: Settings) -> Any:
     return first * (np.log(first) - np.log(second))
 
 
-def _overflowing_logarithm(s: Array, t: Array, settings: Settings) -> Any:
-    first, second = _first(log_without_maximum(s, settings), log_without_maximum(t, settings), settings)
-    return np.exp(first) * (first - second)
+def _by(log_softmax: Callable[[Array, Settings], Array]) -> Callable[[Array, Array, Settings], Any]:
+    """Return the terms of the divergence by a log-softmax of its own."""
 
+    def terms(s: Array, t: Array, settings: Settings) -> Any:
+        first, second = _first(log_softmax(s, settings), log_softmax(t, settings), settings)
+        return np.exp(first) * (first - second)
 
-def _maximum_of_batch(s: Array, t: Array, settings: Settings) -> Any:
-    first, second = _first(with_maximum_of_batch(s, settings), with_maximum_of_batch(t, settings), settings)
-    return np.exp(first) * (first - second)
+    return terms
 
 
 def _underflowing(s: Array, t: Array, settings: Settings) -> Any:
@@ -298,9 +298,9 @@ LOSS_FAULTS = (
     _fault(
         "log_overflow",
         "does not subtract the maximum in its log-softmax: the sum of exponentials overflows",
-        of_scaled(_overflowing_logarithm),
+        of_scaled(_by(log_without_maximum)),
     ),
-    _fault("batch_maximum", BATCH_MAXIMUM, of_scaled(_maximum_of_batch)),
+    _fault("batch_maximum", BATCH_MAXIMUM, of_scaled(_by(with_maximum_of_batch))),
     _fault(
         "underflow",
         "takes the logarithm of probabilities that underflow to 0",

@@ -30,8 +30,7 @@ LOSS_KILLS = {
     "one example differs": "* !batch_maximum !clamped !log_overflow !overflow !underflow !clamped_1e_8",
     "one side is uniform": (
         "* !batch_maximum !clamped !log_overflow !overflow !teacher_classes_reversed !teacher_reversed "
-        "!teacher_shifted "
-        "!underflow !clamped_1e_8"
+        "!teacher_shifted !underflow !clamped_1e_8"
     ),
     "nearly certain": "* !batch_maximum !log_overflow !over_the_batch !overflow !teacher_shifted !underflow",
     "small differences": (
@@ -56,14 +55,12 @@ LOSS_KILLS = {
 GRADIENT_KILLS = {
     "two classes": (
         "* !batch_maximum !batch_divided_again !batch_not_divided !examples_averaged !first_example "
-        "!over_everything !overflow "
-        "!teacher_reversed !teacher_shifted"
+        "!over_everything !overflow !teacher_reversed !teacher_shifted"
     ),
     "one class": "logits over_everything over_the_batch student_ignored teacher_ignored",
     "a batch of 1": (
         "* !batch_maximum !batch_divided_again !batch_not_divided !examples_averaged !first_example "
-        "!over_everything !overflow "
-        "!teacher_reversed !teacher_shifted"
+        "!over_everything !overflow !teacher_reversed !teacher_shifted"
     ),
     "as many classes as examples": "* !batch_maximum !overflow",
     "more classes than examples": "* !batch_maximum !overflow",
