@@ -2,12 +2,13 @@
 
     pip install mutmut        # and, for verify/layouts.py, torch and jax
     python tests/mutation/run.py refcompress/rounding.py [refcompress/pruning/prune.py ...] [--again] [--list]
-                                    [--sample N]
+                                    [--sample N] [--declared]
 
 The changes are those of mutmut 3, and two more: each ``if`` taken always, and never. A process that has imported what
 the tests need, and nothing of the package, forks for each change; the child imports the changed module from memory, so
 no file is written, and runs the tests that mirror the module, those first that notice the most in the least time.
-Before that, a process that has imported the module forks and exchanges the code of its functions: sooner done.
+Before that, a process that has imported the module forks and exchanges the code of its functions: sooner done. The
+tables of verify/operations are tried by what they declare first (``declared.py``); ``--declared`` stops there.
 
 What no test notices is printed as a diff, unless ``equivalent.toml`` says why it cannot be noticed. Changes that were
 noticed are kept in ``.mutation/`` and not tried again as long as the module stays the same, so an interrupted run goes
@@ -22,15 +23,11 @@ import collections
 import contextlib
 import difflib
 import hashlib
-import importlib.abc
-import importlib.util
+import importlib
 import json
-import multiprocessing
 import os
 import random
 import re
-import resource
-import signal
 import subprocess
 import sys
 import time
@@ -38,12 +35,12 @@ import tomllib
 from pathlib import Path
 
 from changes import changes
+from declared import Declared
+from forked import FORK, Changed, alone, within
 from swap import compiled, exchange, functions_of
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".mutation"
-FORK = multiprocessing.get_context("fork")
-MEMORY = 6 << 30  # a changed size may ask for more than the machine has
 WARM = (
     "numpy",
     "scipy.stats",
@@ -70,9 +67,6 @@ ALSO = {
     "refcompress/quantization/integer.py": ["tests/quantization/test_affine.py"],
     "refcompress/quantization/channels.py": ["tests/quantization/test_affine.py"],
     "refcompress/quantization/blocks.py": ["tests/quantization/test_microscaling.py"],
-    "refcompress/verify/rearrangement.py": [
-        "tests/verify/test_declarations.py::test_the_calls_made_of_the_cases_are_those_of_the_file"
-    ],
 }
 # A module of verify/operations has its name from its family: the operations, of which each case and law is tested.
 FAMILIES = {
@@ -111,26 +105,13 @@ OF_EACH = (
 )
 CONTRACT = "tests/verify/test_operation.py::test_the_operations_and_their_inputs_are_those_of_the_contract"
 # Tests that are run where the mirrored ones passed.
-PEERS = {"refcompress/verify/layouts.py": ["tests/peers/test_torch_arrays.py", "tests/peers/test_jax_arrays.py"]}
-
-
-class Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds one module, and gives it another text."""
-
-    def __init__(self, name, path, text):
-        self.name, self.path, self.text = name, path, text
-
-    def find_spec(self, fullname, path, target=None):
-        if fullname != self.name:
-            return None
-        return importlib.util.spec_from_loader(fullname, self, origin=str(self.path))
-
-    def get_source(self, fullname):
-        return self.text
-
-    def exec_module(self, module):
-        module.__file__ = str(self.path)
-        exec(compile(self.text, str(self.path), "exec"), module.__dict__)
+LATER = {
+    "refcompress/verify/layouts.py": ["tests/peers/test_torch_arrays.py", "tests/peers/test_jax_arrays.py"],
+    "refcompress/verify/rearrangement.py": [
+        f"tests/verify/test_declarations.py::test_what_an_operation_declares_is_what_the_file_says[{name}-rearrangements]"
+        for name in sorted({name for family in FAMILIES.values() for name in family})
+    ],
+}
 
 
 class Watch:
@@ -161,17 +142,6 @@ class Watch:
             self.failed = report.nodeid
 
 
-def alone():
-    """Prepare a forked process: a group of its own, little memory, no output, and no plugins, which take seconds."""
-    os.setpgid(0, 0)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    sys.dont_write_bytecode = False  # the modules that were not changed are compiled once, not for every change
-
-
 def session(name, path, text, tests, *plugins):
     """Run the tests on a module with that text."""
     import pytest
@@ -187,23 +157,6 @@ def imported_anew(pipe, name, path, text, tests, order):
     watch = Watch(order)
     status = session(name, path, text, tests, watch)
     pipe.send((status, watch.failed or "(cannot be imported)", watch.seconds))
-
-
-def within(target, args, timeout):
-    """Return what a forked process sends: how its tests end (0: all pass), which failed, and the seconds of each."""
-    receiver, sender = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=target, args=(sender, *args))
-    process.start()
-    sender.close()
-    ended = receiver.poll(timeout)
-    try:
-        result = receiver.recv() if ended else (1, "(takes too long)", {})
-    except EOFError:
-        result = 1, "(ends the process)", {}
-    if process.is_alive() and not ended:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.join()
-    return result
 
 
 class Server:
@@ -254,6 +207,35 @@ class Server:
         self.process.join()
 
 
+class Tests:
+    """The tests of a module, which pass on it as it is."""
+
+    def __init__(self, module, name, path, source):
+        self.name, self.path, self.groups, self.seconds = name, path, tests_of(module), {}
+        start = time.monotonic()
+        for tests in self.groups:
+            status, failed, took = within(imported_anew, (name, path, source, tests, {}), 600)
+            if status:
+                print(f"the tests of {module} fail as it is: {failed}", file=sys.stderr)
+                sys.exit(2)
+            self.seconds |= took
+        self.timeout = 10 + 4 * (time.monotonic() - start)
+        self.server = Server(name, path, source, self.groups[0])
+
+    def attempt(self, text, wins):
+        """Return whether a test notices that text, and which."""
+        order = {test: took / (1 + wins[test]) for test, took in self.seconds.items()}
+        status, by, _ = self.server.attempt(text, order, self.timeout)
+        for tests in self.groups:
+            if status:
+                break
+            status, by, _ = within(imported_anew, (self.name, self.path, text, tests, order), self.timeout)
+        return status, by
+
+    def stop(self):
+        self.server.stop()
+
+
 def tests_of(module):
     """Return the tests of a module, relative to the project, in groups: one is run where all before it passed."""
     inner = Path(module).relative_to("refcompress")
@@ -261,13 +243,17 @@ def tests_of(module):
     own = [str(mirrored)] if (ROOT / mirrored).exists() else []
     own += of_operations(inner.stem) if inner.parent.name == "operations" else ALSO.get(module, [])
     own += [f"{test}[{module}]" for test in LAWS]
-    later = [EDGES, NAMED] if inner.parts[0] in FORMULAS or len(inner.parts) == 1 else PEERS.get(module, [])
+    later = [EDGES, NAMED] if inner.parts[0] in FORMULAS or len(inner.parts) == 1 else LATER.get(module, [])
     return [own, later] if later else [own]
+
+
+def family_of(stem):
+    return next(name for name in FAMILIES if stem.startswith(name))
 
 
 def of_operations(stem):
     """Return the tests of the operations that a module of verify/operations has a part in."""
-    family = next(name for name in FAMILIES if stem.startswith(name))
+    family = family_of(stem)
     files = sorted(Path("tests/verify/operations").glob(f"test_{family}*.py"))
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *OF_EACH]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -308,43 +294,32 @@ def replaced(line, old, new):
     return [old.join(parts[:i]) + new + old.join(parts[i:]) for i in range(1, len(parts))]
 
 
-def try_all(module, again, progress, sample=None):
+def try_all(module, options, declared):
     """Try every change of a module, or a sample: how many, how many are explained, and those that no test notices."""
     path = ROOT / module
     name = module.removesuffix(".py").replace("/", ".")
     source = path.read_text()
     found = list(changes(source))
-    if sample is not None and sample < len(found):
-        found = random.Random(module).sample(found, sample)
+    if options.sample is not None and options.sample < len(found):
+        found = random.Random(module).sample(found, options.sample)
     reason = explained(module)
     kept = KEPT / f"{name}.jsonl"
     mark = hashlib.sha256(source.encode()).hexdigest()
     KEPT.mkdir(exist_ok=True)
-    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not again else []
+    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not options.again else []
     noticed = {line["change"]: line["by"] for line in lines if line["module"] == mark}
-    groups, seconds = tests_of(module), {}
-    start = time.monotonic()
-    for tests in groups:
-        status, failed, took = within(imported_anew, (name, path, source, tests, {}), 600)
-        if status:
-            print(f"the tests of {module} fail as it is: {failed}", file=sys.stderr)
-            sys.exit(2)
-        seconds |= took
-    timeout = 10 + 4 * (time.monotonic() - start)
     wins, survivors = collections.Counter(noticed.values()), []
-    server = Server(name, path, source, groups[0])
+    tests, progress = None, sys.stderr.isatty()
     with kept.open("w") as file:
         for change, by in noticed.items():
             print(json.dumps({"module": mark, "change": change, "by": by}), file=file)
         for number, change in enumerate(found, 1):
             if change.digest in noticed or reason(change):
                 continue
-            order = {test: took / (1 + wins[test]) for test, took in seconds.items()}
-            status, by, _ = server.attempt(change.text, order, timeout)
-            for tests in groups:
-                if status:
-                    break
-                status, by, _ = within(imported_anew, (name, path, change.text, tests, order), timeout)
+            status, by = declared.attempt(name, path, source, change) if declared else (0, None)
+            if not status and not (declared and options.declared):
+                tests = tests or Tests(module, name, path, source)
+                status, by = tests.attempt(change.text, wins)
             if status:
                 wins[by] += 1
                 print(json.dumps({"module": mark, "change": change.digest, "by": by}), file=file, flush=True)
@@ -353,7 +328,8 @@ def try_all(module, again, progress, sample=None):
                 print(diff(module, source, change), flush=True)
             if progress and number % 10 == 0:
                 print(f"\r{module}: {number} of {len(found)}", end="", file=sys.stderr, flush=True)
-    server.stop()
+    if tests:
+        tests.stop()
     if progress:
         print("\r", end="", file=sys.stderr)
     equivalent = sum(reason(change) is not None for change in found)
@@ -370,6 +346,7 @@ def main(argv=None):
     parser.add_argument("modules", nargs="+", metavar="MODULE", help="such as refcompress/rounding.py")
     parser.add_argument("--again", action="store_true", help="try again what was noticed before")
     parser.add_argument("--sample", type=int, metavar="N", help="try so many of a module's changes")
+    parser.add_argument("--declared", action="store_true", help="of verify/operations: by its declarations alone")
     parser.add_argument("--list", action="store_true", help="print the changes, run nothing")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
@@ -381,17 +358,37 @@ def main(argv=None):
         return 0
     for name in WARM:
         importlib.import_module(name)
-    total = 0
+    total, declared = 0, None
     for module in options.modules:
         start = time.monotonic()
-        count, equivalent, survivors = try_all(module, options.again, sys.stderr.isatty(), options.sample)
+        declared = declared_by(module, declared)
+        count, equivalent, survivors = try_all(module, options, declared)
         total += len(survivors)
         print(
             f"{module}: {count} changes, {count - equivalent - len(survivors)} noticed, {equivalent} equivalent, "
             f"{len(survivors)} not noticed ({time.monotonic() - start:.0f} s)",
             flush=True,
         )
+    if declared:
+        declared.stop()
     return int(total > 0)
+
+
+def declared_by(module, before):
+    """Return a process for what the operations of a module declare, the one before if they are the same, or None."""
+    path = Path(module)
+    operations = FAMILIES[family_of(path.stem)] if path.parent.name == "operations" else []
+    if before and before.operations == operations:
+        return before
+    if before:
+        before.stop()
+    if not operations:
+        return None
+    declared = Declared(ROOT, operations)
+    if not declared.ready():
+        print(f"{', '.join(operations)}: not what declarations.json says", file=sys.stderr)
+        sys.exit(2)
+    return declared
 
 
 if __name__ == "__main__":

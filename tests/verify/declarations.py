@@ -1,7 +1,8 @@
 """Digests of all that the operations declare: ``python tests/verify/declarations.py`` writes them to a file.
 
 Whoever keeps a file of vectors, or reads rules and cases by name in a report, relies on them. They are the same on
-every machine: what is digested of a rival, a law or a region is where it differs, is broken or is set, not a float.
+every machine: of a rival, its answers where the right ones are determined, and else where they differ, since a sum of
+floats need not be the same to the last digit.
 """
 
 import hashlib
@@ -25,8 +26,12 @@ from refcompress.verify.rearrangement import rearranged
 FILE = Path(__file__).with_suffix(".json")
 
 
-def digest(value):
-    return hashlib.sha256(plain(value).encode()).hexdigest()[:12]
+def digest(values):
+    """Name values shortly, one after the other as they come."""
+    mark = hashlib.sha256()
+    for value in values:
+        mark.update(f"{plain(value)}\n".encode())
+    return mark.hexdigest()[:12]
 
 
 def plain(value):
@@ -44,41 +49,52 @@ def settings_of(operation):
     return [full(operation, given) for given in operation.typical]
 
 
-def every_call(operation, settings):
-    return itertools.chain.from_iterable(calls(operation, settings, case) for case in operation.cases)
+def every_call(operation):
+    for settings in settings_of(operation):
+        for case in operation.cases:
+            for call in calls(operation, settings, case):
+                yield settings, *call
+
+
+# Each part of what an operation declares: its names, and all that is digested of each, worked out one by one.
 
 
 def cases(operation):
     """The numbers of each case and the bounds of the answers."""
 
-    def made(case):
-        return [[(args, bound) for args, _, bound in calls(operation, s, case)] for s in settings_of(operation)]
+    def of(case):
+        yield case.layout
+        for settings in settings_of(operation):
+            yield [(args, bound) for args, _, bound in calls(operation, settings, case)]
 
-    return {case.name: digest((case.layout, made(case))) for case in operation.cases}
+    return {case.name: of(case) for case in operation.cases}
 
 
 def regions(operation):
     """Where each region is."""
 
-    def flags(region):
-        return [
-            region.mask(args, right, s) for s in settings_of(operation) for args, right, _ in every_call(operation, s)
-        ]
+    def of(region):
+        yield region.positional
+        for settings, args, right, _ in every_call(operation):
+            with np.errstate(all="ignore"):
+                yield region.mask(args, right, settings)
 
-    with np.errstate(all="ignore"):
-        return {region.name: digest((region.positional, flags(region))) for region in operation.regions}
+    return {region.name: of(region) for region in operation.regions}
 
 
 def rivals(operation):
-    """Where each rival differs, and what it gives that no comparison takes."""
-    found = {}
-    for settings in settings_of(operation):
-        for name, rival in rivals_of(operation, settings).items():
-            for case in operation.cases:
+    """What each rival answers, or where that differs; what it gives that no comparison takes."""
+    followed = [(settings, rivals_of(operation, settings)) for settings in settings_of(operation)]
+
+    def of(name):
+        for settings, found in followed:
+            for case in operation.cases if name in found else ():
                 rights = (right for _, right, _ in calls(operation, settings, case))
-                for right, (_, bound, value) in zip(rights, answers(operation, settings, rival, case), strict=True):
-                    found.setdefault(name, []).append(differences(right, value, bound))
-    return {name: digest(all_) for name, all_ in found.items()}
+                given = answers(operation, settings, found[name], case)
+                for right, (_, bound, value) in zip(rights, given, strict=True):
+                    yield differences(right, value, bound) if operation.bound else canonical(value, right)
+
+    return {name: of(name) for name in dict.fromkeys(name for _, found in followed for name in found)}
 
 
 def differences(right, value, bound):
@@ -88,15 +104,23 @@ def differences(right, value, bound):
     return comparison.problem or list(comparison.wrong)
 
 
+def canonical(value, right):
+    """Write an answer as it is compared: every nan is one, and integers that no comparison tells apart are."""
+    if value is None:
+        return None
+    held = as_integers(value, right)
+    return [np.where(np.isnan(part), np.nan, part) if part.dtype.kind == "f" else part for part in parts(held)]
+
+
 def laws(operation):
     """Which answers, right ones and spoilt ones, each law holds for."""
-    found = {law.name: [] for law in operation.laws}
-    for settings in settings_of(operation):
-        for args, right, _ in every_call(operation, settings):
+
+    def of(law):
+        for settings, args, right, _ in every_call(operation):
             with np.errstate(all="ignore"):
-                for answer, law in itertools.product((right, *spoilt(right)), operation.laws):
-                    found[law.name].append(bool(law.holds(args, answer, settings)))
-    return {name: digest(all_) for name, all_ in found.items()}
+                yield [bool(law.holds(args, answer, settings)) for answer in (right, *spoilt(right))]
+
+    return {law.name: of(law) for law in operation.laws}
 
 
 def spoilt(answer):
@@ -115,24 +139,28 @@ def spoilt(answer):
 
 
 def texts(operation):
-    """How answers come about by hand; which inputs have an answer."""
-    said, accepted = [], []
-    for settings in settings_of(operation):
-        for args, right, _ in every_call(operation, settings):
-            if operation.by_hand is not None:
-                said += [operation.by_hand(args, index, settings) for index in places(right)]
-            if operation.accepts is not None:
-                accepted += [operation.accepts((x, *args[1:]), settings) for x in (args[0], ends(args[0]))]
-    if operation.bound is not None:  # sums of floats, which need not be the same to the last digit
-        said = [re.sub(r"-?\d+(\.\d+)?(e[-+]\d+)?", "#", text) for text in said]
-    rejected = [(name, make(operation.defaults)) for name, make in operation.rejects]
-    declared = [(s.name, s.default, s.allowed, sorted(s.says, key=repr), s.rival) for s in operation.settings]
+    """How answers come about by hand; which inputs have an answer; what else is said in words."""
     return {
-        "by hand": digest(said),
-        "accepts": digest(accepted),
-        "rejects": digest(rejected),
-        "settings": digest(declared),
+        "by hand": by_hand(operation) if operation.by_hand is not None else (),
+        "accepts": accepted(operation) if operation.accepts is not None else (),
+        "rejects": ((name, make(operation.defaults)) for name, make in operation.rejects),
+        "settings": ((s.name, s.default, s.allowed, sorted(s.says, key=repr), s.rival) for s in operation.settings),
+        "kills": ((case.name, case.kills) for case in operation.cases),
+        "faults": ((f.name, type(f.statement).__name__, f.coarse, f.bound is None) for f in operation.faults),
     }
+
+
+def by_hand(operation):
+    for settings, args, right, _ in every_call(operation):
+        for index in places(right):
+            said = operation.by_hand(args, index, settings)
+            # sums of floats need not be the same to the last digit
+            yield said if operation.bound is None else re.sub(r"-?\d+(\.\d+)?(e[-+]\d+)?", "#", said)
+
+
+def accepted(operation):
+    for settings, args, *_ in every_call(operation):
+        yield [operation.accepts((x, *args[1:]), settings) for x in (args[0], ends(args[0]))]
 
 
 def ends(x):
@@ -151,21 +179,21 @@ def places(answer):
         yield from ((number, *place) if several else place for place in first)
 
 
-def rearranged_calls(operation):
+def rearrangements(operation):
     """The calls that are made of the cases, in other shapes, lengths and layouts."""
 
-    def made(settings):
+    def of(settings):
         directed = answered_rightly(operation, settings)
-        return [(call.layout, call.args) for call in rearranged(operation, settings, directed, 0)]
+        yield from ((call.layout, call.args) for call in rearranged(operation, settings, directed, 0))
 
-    return digest([made(settings) for settings in settings_of(operation)])
+    return {repr(given): of(full(operation, given)) for given in map(dict, operation.typical)}
 
 
-PARTS = (cases, regions, rivals, laws, texts)
+PARTS = {part.__name__: part for part in (cases, regions, rivals, laws, texts, rearrangements)}
 
 
 def declared(operation):
-    return {part.__name__: part(operation) for part in PARTS} | {"rearranged": rearranged_calls(operation)}
+    return {name: {piece: digest(values) for piece, values in part(operation).items()} for name, part in PARTS.items()}
 
 
 if __name__ == "__main__":

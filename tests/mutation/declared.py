@@ -1,0 +1,172 @@
+"""Try the changes of a module of ``verify/operations`` by what the operations declare, which is soon seen.
+
+A table is all declarations, and ``tests/verify/declarations.py`` works out the parts of each, piece by piece. A process
+that has done so, and has seen which code each piece ran, forks for each change: the child imports the changed module
+and those that import it, works out the pieces that run the changed code, and stops at the first value that is another.
+Those are values of which ``declarations.json`` holds the digests, so that a test fails by them. What changes no value
+is left to the other tests.
+"""
+
+import ast
+import collections
+import hashlib
+import importlib
+import itertools
+import json
+import os
+import sys
+import time
+
+from forked import FORK, Changed, alone, within
+from swap import changed_codes, compiled
+
+PACKAGE = "refcompress.verify.operations"
+SECONDS = 120  # for one change
+
+
+def value_marks(values):
+    """Yield a short mark of each value."""
+    from verify.declarations import plain
+
+    for value in values:
+        yield hashlib.sha256(plain(value).encode()).digest()[:8]
+
+
+def traced(folder, work):
+    """Do some work; return what it gives, the code objects of a folder's modules that it ran, and its seconds."""
+    ran = {}
+
+    def enter(frame, event, argument):
+        if frame.f_code.co_filename.startswith(folder):
+            ran[id(frame.f_code)] = frame.f_code
+
+    start = time.perf_counter()
+    sys.settrace(enter)
+    try:
+        result = work()
+    finally:
+        sys.settrace(None)
+    return result, set(ran.values()), time.perf_counter() - start
+
+
+def imports_of(path):
+    """Return the modules of the package that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("refcompress"):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def importers(imports, name):
+    """Return the modules of the package that are to be imported anew for a change of one: those that import it too."""
+    found, more = set(), {name}
+    while more:
+        found |= more
+        more = {other for other, used in imports.items() if used & more} - found
+    return {*found, PACKAGE}
+
+
+class Declared:
+    """A process that has worked out all that some operations declare, and tries changes in forks of itself."""
+
+    def __init__(self, root, operations):
+        self.folder = root.joinpath(*PACKAGE.split("."))
+        self.operations = operations
+        self.imports = {f"{PACKAGE}.{path.stem}": imports_of(path) for path in self.folder.glob("*.py")}
+        self.here, self.there = FORK.Pipe()
+        self.process = FORK.Process(target=self.serve)
+        self.process.start()
+        self.there.close()
+
+    def serve(self):
+        alone()
+        self.here.close()
+        sys.path.insert(0, "tests")
+        _, self.at_import, _ = traced(str(self.folder), lambda: importlib.import_module("verify.declarations"))
+        self.work_out()
+        self.there.send(None)
+        wins = collections.Counter()
+        while (asked := self.there.recv()) is not None:
+            name, path, old, text, function = asked
+            status, by, _ = within(self.changed, (name, path, old, text, function, wins), SECONDS)
+            wins[function, by] += 1
+            self.there.send((status, by))
+
+    def work_out(self):
+        """Work out every call and every piece: their marks, the code they run and the time they take."""
+        from verify import rivals
+        from verify.declarations import FILE, PARTS, digest, settings_of
+
+        from refcompress.verify.operations import OPERATIONS
+
+        declared = json.loads(FILE.read_text())
+        self.calls, self.marks, self.ran, self.seconds = {}, {}, {}, {}
+        for name in self.operations:
+            operation = OPERATIONS[name]
+            for settings, case in itertools.product(settings_of(operation), operation.cases):
+                before = set(rivals.CALLS)
+                _, ran, _ = traced(str(self.folder), lambda s=settings, c=case, o=operation: rivals.calls(o, s, c))
+                self.calls |= dict.fromkeys(set(rivals.CALLS) - before, ran)
+            for part, pieces in PARTS.items():
+                made, making, _ = traced(str(self.folder), lambda p=pieces, o=operation: p(o))
+                for piece in made:
+                    key = name, part, piece
+                    values, ran, self.seconds[key] = traced(str(self.folder), lambda m=made, p=piece: list(m[p]))
+                    if digest(values) != declared[name][part][piece]:
+                        raise ValueError(f"{key} is not what declarations.json says")
+                    self.marks[key], self.ran[key] = list(value_marks(values)), ran | making
+
+    def changed(self, pipe, name, path, old, text, function, wins):
+        """Import a changed module and work out what it may have changed; what a process for ``within`` does."""
+        os.setpgid(0, 0)
+        codes = changed_codes(compiled(old, str(path)), compiled(text, str(path)))
+        try:
+            by = self.first_difference(name, path, text, codes, lambda key: wins[function, key])
+        except Exception as error:
+            by = type(error).__name__
+        pipe.send((int(by is not None), by, {}))
+
+    def first_difference(self, name, path, text, codes, wins):
+        """Return a piece that has other values now, or None."""
+        from verify import rivals
+        from verify.declarations import PARTS
+
+        for module in importers(self.imports, name) & set(sys.modules):
+            del sys.modules[module]
+        sys.meta_path.insert(0, Changed(name, path, text))
+        operations = importlib.import_module(PACKAGE).OPERATIONS
+        anything = codes is None or bool(codes & self.at_import)
+        touched = {call for call, ran in self.calls.items() if anything or codes & ran}
+        for call in touched:
+            del rivals.CALLS[call]
+        whose = {call[0] for call in touched}
+        asked = [key for key, ran in self.ran.items() if anything or codes & ran or key[0] in whose]
+        asked.sort(key=lambda key: self.seconds[key] / (1 + 20 * wins(key)))
+        made = {}
+        for operation, part, piece in asked:
+            if (operation, part) not in made:
+                made[operation, part] = PARTS[part](operations[operation])
+                if list(made[operation, part]) != [key[2] for key in self.marks if key[:2] == (operation, part)]:
+                    return operation, part, "names"
+            now = value_marks(made[operation, part][piece])
+            if any(a != b for a, b in itertools.zip_longest(self.marks[operation, part, piece], now)):
+                return operation, part, piece
+        return None
+
+    def ready(self):
+        """Wait until all is worked out; return whether it is what the file says."""
+        try:
+            return self.here.recv() is None
+        except EOFError:
+            return False
+
+    def attempt(self, name, path, old, change):
+        """Return whether a declaration is another with this change, and what tells so."""
+        self.here.send((name, path, old, change.text, change.place[0]))
+        status, by = self.here.recv()
+        return status, by if isinstance(by, str) or by is None else " ".join(by)
+
+    def stop(self):
+        self.here.send(None)
+        self.process.join()
