@@ -46,7 +46,9 @@ def plain(value):
 
 
 def settings_of(operation):
-    return [full(operation, given) for given in operation.typical]
+    """The typical settings, and one that has the middle value of every table: unsigned, and overflow that wraps."""
+    others = {s.name: s.allowed[len(s.allowed) // 2] for s in operation.settings}
+    return [full(operation, given) for given in (*operation.typical, others)]
 
 
 def every_call(operation):
@@ -182,11 +184,11 @@ def places(answer):
 def rearrangements(operation):
     """The calls that are made of the cases, in other shapes, lengths and layouts."""
 
-    def of(settings):
+    def calls_of(settings):
         directed = answered_rightly(operation, settings)
         yield from ((call.layout, call.args) for call in rearranged(operation, settings, directed, 0))
 
-    return {repr(given): of(full(operation, given)) for given in map(dict, operation.typical)}
+    return {repr(dict(given)): calls_of(full(operation, given)) for given in operation.typical}
 
 
 PARTS = {part.__name__: part for part in (cases, regions, rivals, laws, texts, rearrangements)}
