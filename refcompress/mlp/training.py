@@ -343,12 +343,8 @@ def _epoch(task: _Task, p: _Flat, g: _Flat, state: Any, order: Array, epoch: int
 
 def _validation_loss(task: _Task, p: _Flat, epoch: int) -> float:
     output, _ = forward(p.weights, p.biases, task.inputs[task.held], task.model.activation)
-    if not np.isfinite(output).all():
-        diverged(f"an output is not finite after epoch {epoch}", task.optimizer)
-    loss = float(task.objective(output, task.held)[0])
-    if not math.isfinite(loss):
-        diverged(f"the validation loss is {loss} after epoch {epoch}", task.optimizer)
-    return loss
+    when = f"on the rows held out, after epoch {epoch}"
+    return ask(task.objective, output, task.held, when, task.optimizer)[0]
 
 
 def ask(objective: Objective, output: Array, rows: Array, when: str, optimizer: Any) -> tuple[float, Array]:

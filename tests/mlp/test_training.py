@@ -383,7 +383,7 @@ def test_an_objective_is_asked_about_no_output_that_is_not_finite():
 
     with pytest.raises(ValueError, match="an output is not finite at epoch 1, batch 2: training has diverged"):
         train(MODEL, X, objective, optimizer=SGD(1e100), epochs=2, batch_size=25)
-    with pytest.raises(ValueError, match="an output is not finite after epoch 1: training has diverged"):
+    with pytest.raises(ValueError, match="an output is not finite on the rows held out, after epoch 1: training has diverged"):
         train(MODEL, X, objective, optimizer=SGD(1e100), epochs=2, batch_size=40, validation=0.2)
 
 
@@ -391,7 +391,7 @@ def test_a_validation_loss_that_is_not_finite_is_an_error():
     def objective(output, rows):
         return (np.nan if len(rows) == 10 else 1.0), np.zeros_like(output)
 
-    with pytest.raises(ValueError, match="the validation loss is nan after epoch 1: training has diverged"):
+    with pytest.raises(ValueError, match="the loss is nan on the rows held out, after epoch 1: training has diverged"):
         train(MODEL, X, objective, optimizer=SGD(0.1), epochs=2, validation=0.2)
 
 
