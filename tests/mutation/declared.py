@@ -16,9 +16,10 @@ import json
 import os
 import sys
 import time
+import warnings
 
 from forked import FORK, Changed, alone, within
-from swap import changed_codes, compiled
+from swap import changed_codes, codes, compiled
 
 PACKAGE = "refcompress.verify.operations"
 SECONDS = 120  # for one change
@@ -67,6 +68,13 @@ def importers(imports, name):
     return {*found, PACKAGE}
 
 
+def lines_around(old, text):
+    """Return the lines about the first that has changed: an entry of a table has its name there."""
+    before, after = old.splitlines(), text.splitlines()
+    at = next(i for i, (a, b) in enumerate(itertools.zip_longest(before, after)) if a != b)
+    return "\n".join(before[max(at - 3, 0) : at + 2])
+
+
 class Declared:
     """A process that has worked out all that some operations declare, and tries changes in forks of itself."""
 
@@ -84,6 +92,7 @@ class Declared:
         self.here.close()
         sys.path.insert(0, "tests")
         _, self.at_import, _ = traced(str(self.folder), lambda: importlib.import_module("verify.declarations"))
+        warnings.simplefilter("error")  # as in the test run
         self.work_out()
         self.there.send(None)
         wins = collections.Counter()
@@ -120,15 +129,22 @@ class Declared:
     def changed(self, pipe, name, path, old, text, function, wins):
         """Import a changed module and work out what it may have changed; what a process for ``within`` does."""
         os.setpgid(0, 0)
-        codes = changed_codes(compiled(old, str(path)), compiled(text, str(path)))
+        changed = changed_codes(compiled(old, str(path)), compiled(text, str(path)))
+        made = {code for outer in changed or () if outer.co_name != "<module>" for code in codes(outer)}
+        around = lines_around(old, text)
+
+        def late(key):
+            likely = made & self.ran[key] or f'"{key[2]}"' in around
+            return not likely, self.seconds[key] / (1 + 20 * wins[function, key])
+
         try:
-            by = self.first_difference(name, path, text, codes, lambda key: wins[function, key])
+            by = self.first_difference(name, path, text, changed, late)
         except Exception as error:
             by = type(error).__name__
         pipe.send((int(by is not None), by, {}))
 
-    def first_difference(self, name, path, text, codes, wins):
-        """Return a piece that has other values now, or None."""
+    def first_difference(self, name, path, text, codes, late):
+        """Return a piece that has other values now, or None; those that ``late`` puts last are worked out last."""
         from verify import rivals
         from verify.declarations import PARTS
 
@@ -142,7 +158,7 @@ class Declared:
             del rivals.CALLS[call]
         whose = {call[0] for call in touched}
         asked = [key for key, ran in self.ran.items() if anything or codes & ran or key[0] in whose]
-        asked.sort(key=lambda key: self.seconds[key] / (1 + 20 * wins(key)))
+        asked.sort(key=late)
         made = {}
         for operation, part, piece in asked:
             if (operation, part) not in made:
