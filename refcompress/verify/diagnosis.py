@@ -10,6 +10,7 @@ then the best partial explanation and the place of the differences are given, an
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -141,22 +142,9 @@ def diagnose(
             return statements
         found = _complete(singles, judged)
     if not found:
-        found = _inside(singles, places_of_differences(operation, settings, judged, forms), judged)
-    if not found:
-        found = _but_for_signs_of_zeros(singles, judged)
-    if not found:
-        partial, location = (
-            _partial(singles, judged),
-            _location(places_of_differences(operation, settings, judged, forms), judged),
-        )
-        failed = _differences(judged)
-        right = sum(e.size for e in judged) - failed
-        # one that explains few of the differences, or one alone of several, does so by chance
-        least = max(failed / LEAST_SHARE, min(failed, 2))
-        partial = [p for p in partial if p.explained - right >= least]
-        # a rival that explains less than half of the differences is a worse lead than their place
-        lead = all(2 * (p.explained - right) >= failed for p in partial)
-        found = ([*partial, *location] if lead else [*location, *partial]) or [_unknown(judged)]
+        places = places_of_differences(operation, settings, judged, forms)
+        found = _inside(singles, places, judged) or _but_for_signs_of_zeros(singles, judged)
+        found = found or _in_part(singles, places, judged) or [_unknown(judged)]
     return [*statements, *found[:MOST_STATEMENTS]]
 
 
@@ -327,6 +315,19 @@ def _is_finer(rival: Rival, judged: Sequence[Exchange], place: Place | None = No
     return LEAST_COARSE * both < shows
 
 
+def _in_part(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[Exchange]) -> list[Explanation]:
+    """Return the best partial explanation and the place of the differences, the better lead first."""
+    partial, location = _partial(rivals, judged), _location(places, judged)
+    failed = _differences(judged)
+    right = sum(e.size for e in judged) - failed
+    # one that explains few of the differences, or one alone of several, does so by chance
+    least = max(failed / LEAST_SHARE, min(failed, 2))
+    partial = [p for p in partial if p.explained - right >= least]
+    # a rival that explains less than half of the differences is a worse lead than their place
+    lead = all(2 * (p.explained - right) >= failed for p in partial)
+    return [*partial, *location] if lead else [*location, *partial]
+
+
 def _partial(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
     """Return the rival that gives most of the answers, if it gives more of them than the reference does.
 
@@ -381,7 +382,11 @@ def _inside(rivals: Sequence[Rival], places: Sequence[Place], judged: Sequence[E
                 text = f"{rival.says}, but only {place.where}; this explains all {total:,} values"
                 yield Explanation(text, rival.settings, rival.fault, total, total)
 
-    return next((found for found in (list(of_place(place)) for place in places) if found), [])
+    for place in places:
+        found = [*of_place(place)]
+        if found:
+            return found
+    return []
 
 
 def _but_for_signs_of_zeros(rivals: Sequence[Rival], judged: Sequence[Exchange]) -> list[Explanation]:
@@ -434,7 +439,7 @@ def _location(places: Sequence[Place], judged: Sequence[Exchange]) -> list[Expla
     sizes = [sum(int(mask.sum()) for e in judged for mask in place.mask(e)) for place in places]
     best = min(range(len(places)), key=sizes.__getitem__)
     # where most values are, and most of them are right, a few failing calls lie for no reason
-    share, calls = sizes[best] / total, sum(not e.comparison.agrees for e in judged)
+    share, calls = Fraction(sizes[best], total), sum(not e.comparison.agrees for e in judged)
     if share > MOSTLY and 2 * failed < sizes[best] and share**calls > CHANCE:
         return []
     text = f"differs only {places[best].where}: {failed:,} of the {sizes[best]:,} values there, none elsewhere"

@@ -242,6 +242,17 @@ def under(op, x, **settings):
 X = [1.0, 2.0, -3.0]
 
 
+# an answer that no rule gives
+def odd(x):
+    return under(LINE, x) + 0.5
+
+
+def odd_rows(args, settings):
+    if args[0].ndim != 1:
+        raise ValueError("no row")
+    return odd(args[0])
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "true"), (False, "false"), (None, "none"), (8, "8"), ("E4M3", "E4M3"), (0.5, "0.5")]
 )
@@ -316,8 +327,11 @@ def test_a_rival_of_another_form_is_held_to_the_largest_bound(got, explained):
     assert told(op, call(op, [1.0, 2.0], got))[0].complete is explained
 
 
-def test_a_form_that_a_rival_gives_is_explained_by_it():
-    op = replace(BOUNDED, faults=(gives(lambda args, s: times(args[0], s).reshape(1, -1)),))
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_form_that_a_rival_gives_is_explained_by_it(coarse):
+    op = replace(
+        BOUNDED, faults=(gives(lambda args, s: times(args[0], s).reshape(1, -1), bound=eighth, coarse=coarse),)
+    )
     calls = call(op, X, [[2.0, 4.0, -6.1]]), call(op, [1, 2], [[2.0, 4.1]])
     assert said(op, *calls) == ["has the fault; this explains all 5 values"]
 
@@ -391,11 +405,11 @@ def test_the_bound_of_a_fault_is_the_larger_of_two(got, explained):
 
 @pytest.mark.parametrize(("wrong", "explained"), [(3, True), (2, False)])
 def test_a_coarser_arithmetic_is_not_said_of_one_that_is_right_where_it_shows(wrong, explained):
-    wide = gives(lambda args, s: times(args[0], s) + 1.0, bound=lambda args, s: np.full(8, 2.0), coarse=True)
+    wide = gives(odd_rows, bound=lambda args, s: np.full(args[0].shape, 2.0), coarse=True)
     op, x = replace(BOUNDED, faults=(wide,)), np.arange(11.0, 19)
     got = call(op, x, 2 * x + np.where(x <= 10 + wrong, 1.5, 0))
     assert [e.fault == "fault" for e in told(op, got)] == [explained]
-    inside = replace(got, layout="strided"), right(op, x)
+    inside = right(op, [x]), replace(got, layout="strided"), right(op, x)
     assert [e.fault == "fault" for e in told(op, *inside)] == [explained]
 
 
@@ -407,13 +421,31 @@ def test_a_coarser_arithmetic_is_asked_where_it_allows_for_small_errors():
     assert [e.fault for e in told(op, loose, right(op, [3.0, 3.0]))] == [None]
 
 
-def test_of_coarser_arithmetics_that_explain_all_the_first_is_said():
+def test_of_coarser_arithmetics_that_explain_all_the_first_is_said_beside_other_rules():
     wide = [
         gives(lambda args, s: times(args[0], s) + 1.0, name, bound=lambda args, s: np.full(2, 2.0), coarse=True)
         for name in ("fine", "finer")
     ]
-    op = replace(BOUNDED, faults=tuple(wide))
-    assert [e.fault for e in told(op, call(op, [1.0, 2.0], [3.5, 5.5]))] == ["fine"]
+    op = replace(BOUNDED, faults=(*wide, gives(lambda args, s: times(args[0], s) + 1.5, "other")))
+    assert [e.fault for e in told(op, call(op, [1.0, 2.0], [3.5, 5.5]))] == ["fine", "other"]
+
+
+def test_a_coarser_arithmetic_shows_where_it_leaves_the_bound_of_the_operation():
+    wide = gives(
+        lambda args, s: times(args[0], s) + np.where(args[0] == 11, 1.0, 0.1),
+        bound=lambda args, s: np.full(8, 1.0),
+        coarse=True,
+    )
+    op, x = replace(BOUNDED, faults=(wide,)), np.arange(11.0, 19)
+    assert [e.fault for e in told(op, call(op, x, 2 * x + np.where(x == 11, 1.5, 0)))] == ["fault"]
+
+
+@pytest.mark.parametrize(("allowed", "named"), [(1.0, False), (1.125, True)])
+def test_an_error_of_an_eighth_is_small(allowed, named):
+    wide = gives(lambda args, s: times(args[0], s) - 0.5, bound=lambda args, s: np.array([allowed, 4.0]), coarse=True)
+    op = replace(BOUNDED, faults=(wide,))
+    found = told(op, call(op, [4.0, 2.0], [8.0, 1.0]))  # of 8, where the candidate is right, an eighth or more
+    assert (found[0].fault == "fault") is named
 
 
 def test_without_a_bound_of_the_operation_that_of_a_fault_is_not_asked():
@@ -606,11 +638,6 @@ def test_beside_answers_of_another_form_the_rule_of_the_others_is_named():
     ]
 
 
-# an answer that no rule gives
-def odd(x):
-    return under(LINE, x) + 0.5
-
-
 @pytest.mark.parametrize("layout", ["strided", "reversed", "fortran", "read-only"])
 def test_differences_in_one_layout_are_placed_there(layout):
     x = np.reshape([1, 2, 3, 4], (2, 2))
@@ -645,6 +672,14 @@ def test_a_rule_that_explains_one_of_several_differences_is_not_said():
     ]
 
 
+@pytest.mark.parametrize(("differ", "named"), [(16, True), (17, False)])
+def test_a_rule_is_named_from_an_eighth_of_the_differences_on(differ, named):
+    op = replace(LINE, faults=(gives(lambda args, s: np.where(args[0] <= 2, 50.0, times(args[0], s))),))
+    x = np.arange(1.0, differ + 1)
+    (found,) = told(op, call(op, x, np.where(x <= 2, 50.0, odd(x))))
+    assert (found.fault == "fault") is named
+
+
 def test_differences_in_arrays_that_are_not_contiguous_are_placed_there():
     calls = (
         right(LINE, X),
@@ -673,6 +708,14 @@ def test_differences_in_the_tail_of_a_loop_are_placed_there(width):
     assert said(LINE, *calls) == [
         f"differs only in the last n mod {width} elements: {there} of the {there} values there, none elsewhere"
     ]
+
+
+@pytest.mark.parametrize("factor", [3.0, 2.5])  # of a rule that is known, and of one that is not
+def test_where_forms_follow_from_what_differs_nothing_is_placed_in_one(factor):
+    arrays = [np.arange(8.0 - short) for short in (1, 2)]
+    calls = [call(LINE, x, np.where(x < 4, 2.0 * x, factor * x)) for x in arrays]
+    assert "in the last n mod 4 elements" in said(LINE, *calls)[0]
+    assert not any("only" in e.statement for e in diagnose(LINE, LINE.defaults, calls, forms=False))
 
 
 def test_differences_in_arrays_of_one_length_are_placed_in_no_tail():
@@ -705,8 +748,17 @@ def test_a_place_of_nearly_all_values_is_said_only_of_many_calls():
     assert said(op, right(op, positive), wrong, right(op, negative)) == [
         "follows no rule that is known here: 1 of 59 values differ (1 of 3 calls; only in: odd)"
     ]
-    calls = [*(right(op, positive) for _ in range(90)), *(wrong for _ in range(90))]
-    assert said(op, *calls)[0].startswith("differs only where x is negative: 90 of the 2,610 values there")
+    assert said(op, right(op, np.ones(90)), *[wrong] * 90)[0].startswith(
+        "differs only where x is negative: 90 of the 2,610 values there"
+    )
+
+
+@pytest.mark.parametrize(("there", "named"), [(4, True), (5, False)])
+def test_a_place_of_nearly_all_values_is_said_where_half_of_them_differ(there, named):
+    op = replace(LINE, regions=(NEGATIVE,))
+    x = np.array([1.0, -1.0, -2.0, -3.0, -4.0, -5.0][: there + 1])
+    (found,) = told(op, call(op, x, np.where(abs(x + 1.5) < 1, odd(x), 2.0 * x)))
+    assert found.statement.startswith(f"differs only where x is negative: 2 of the {there} values") is named
 
 
 def test_arrays_that_are_shorter_than_a_loop_have_no_tail():
@@ -778,21 +830,15 @@ def test_another_rule_in_a_place_has_the_rest_right_within_the_bound():
     assert said(BOUNDED, *calls) == ["multiplies by 3, but only on strided arrays; this explains all 6 values"]
 
 
-def no_numbers(args, settings):
-    if args[0].ndim == 0:
-        raise ValueError("no number")
-    return args[0] + 0.5
-
-
 def test_a_rule_is_placed_where_it_has_an_answer_though_it_has_none_elsewhere():
-    op = replace(LINE, faults=(gives(no_numbers),))
-    calls = right(op, 1.0), call(op, X, np.add(X, 0.5), layout="strided")
-    assert said(op, *calls) == ["has the fault, but only on strided arrays; this explains all 4 values"]
+    op = replace(LINE, faults=(gives(odd_rows),))
+    calls = right(op, 1.0), right(op, [X]), call(op, X, odd(X), layout="strided")
+    assert said(op, *calls) == ["has the fault, but only on strided arrays; this explains all 7 values"]
 
 
 def test_a_rule_without_an_answer_to_every_call_in_a_place_is_not_placed_there():
-    op = replace(LINE, faults=(gives(no_numbers), gives(lambda args, s: args[0].reshape(1, -1) + 0.5, "shape")))
-    calls = right(op, 1.0, layout="read-only"), call(op, X, np.add(X, 0.5), layout="read-only"), right(op, X)
+    op = replace(LINE, faults=(gives(odd_rows), gives(lambda args, s: odd(args[0]).reshape(1, -1), "shape")))
+    calls = right(op, 1.0, layout="read-only"), call(op, X, odd(X), layout="read-only"), right(op, X)
     assert said(op, *calls) == ["differs only on read-only arrays: 3 of the 4 values there, none elsewhere"]
 
 
