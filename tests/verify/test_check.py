@@ -117,6 +117,11 @@ def test_one_that_is_right_in_a_new_process_depends_on_the_calls_before(remember
     assert remembers is first.statement.startswith("depends on the calls before: it answers the counterexample rightly")
 
 
+def test_one_that_agrees_is_not_asked_in_a_new_process():
+    candidate, _ = answering(lambda args, layout: Answer(twice(*args)), afresh=pytest.fail)
+    assert check(candidate, doubling(numbers(1, 2))).verdict == "agrees"
+
+
 def test_a_new_process_is_asked_in_the_layout_that_is_shown_and_explains_what_was_right():
     asked = []
 
@@ -451,9 +456,12 @@ def wrong_for_pairs(args, layout):
 
 
 def test_a_failure_of_a_directed_case_is_searched_by_the_seed():
+    def wrong_past_99(args, layout):
+        return Answer(twice(*args) + (args[0].sum() > 99))
+
     def calls_of(seed):
-        candidate, calls = answering(wrong_for_pairs)
-        check(candidate, doubling(numbers(57, 58, 59)), seed=seed)
+        candidate, calls = answering(wrong_past_99)
+        check(candidate, doubling(*[numbers(57, 58, 59)] * 9), seed=seed)  # so many that none is given in other forms
         return calls
 
     assert calls_of(7) == calls_of(7) != calls_of(8)
