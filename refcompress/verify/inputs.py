@@ -109,7 +109,7 @@ def floats_and_p(name: str, edges: Sequence[int], limit: float = math.inf) -> "S
     """
     from hypothesis import strategies as st
 
-    outwards = sorted(edges, key=lambda e: (abs(e), e < 0))  # the first of what fails is shown
+    outwards = sorted(edges, key=lambda e: (abs(e), -e))  # the first of what fails is shown
     element = st.one_of(st.integers(-48, 48), st.sampled_from(outwards), finite_floats(name))
 
     def call(drawn: tuple[int, list[int | float]]) -> tuple[Array, int]:

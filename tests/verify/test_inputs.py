@@ -321,6 +321,12 @@ def test_floats_lie_at_eighths_of_a_code_at_the_edges_or_anywhere(ends):
     assert {x.size for x, _ in calls} == {1, 6}
 
 
+def test_edges_are_drawn_from_zero_outwards_and_the_positive_one_first(ends):
+    calls = floats_and_p("float64", [2000, -1016, 1016, -2000])
+    singles = [values(x)[0] for x, p in calls if (p, x.size) == (0, 1)]
+    assert [v for v in singles if 6 < abs(v) < 999] == [127, -127, 250, -250]
+
+
 def test_a_float_at_the_limit_is_left_out(ends):
     call = floats_and_p("float64", [1016], 127.0).call
     assert values(call((1, [1015, 1016, -1016, 1017, 63.5, -63.0]))[0]) == [1015 / 16, -63.0]
