@@ -230,7 +230,7 @@ def compare(
     bits, seeds : sequence of int
         The widths of a weight's code, and the seeds of the split, the weights and the batches.
     epochs : int
-        Of each of the two halves of the training.
+        Of each of the two halves of the training, by default 10.
 
     Returns
     -------

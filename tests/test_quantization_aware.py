@@ -40,6 +40,11 @@ def test_two_bits_gain_more_than_three():
     assert mean_and_spread(comparisons()[2].gains)[0] > mean_and_spread(comparisons()[3].gains)[0]
 
 
+def test_by_default_four_widths_are_compared_on_five_seeds():
+    digits = load_digits()
+    assert compare(digits, epochs=0) == compare(digits, hidden=(16,), bits=(2, 3, 4, 8), seeds=SEEDS, epochs=0)
+
+
 def one_weight(value):
     return MLP([np.array([[value]])], [np.zeros(1)])
 
