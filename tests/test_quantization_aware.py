@@ -79,6 +79,23 @@ def test_a_weight_out_of_range_is_not_moved():
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_the_scale_of_each_layer_has_the_least_squared_error_of_a_hundred(bits):
+    model, most = initialize((5, 4, 3), seed=0), 2 ** (bits - 1) - 1
+    for w, scale in zip(model.weights, weight_scales(model, bits=bits), strict=True):
+        steps = np.abs(w).max() * np.arange(1, 101) / 100 / most
+        errors = [np.square(w - s * np.clip(np.rint(w / s), -most - 1, most)).sum() for s in steps]
+        assert scale == np.float32(steps[np.argmin(errors)])
+
+
+def test_by_default_a_model_is_trained_for_20_epochs():
+    one, same = (
+        train_quantization_aware(one_weight(1.0), X, GOAL, bits=8, scales=[0.5], **more)
+        for more in ({}, {"epochs": 20})
+    )
+    assert one.biases[0] == same.biases[0] != 0
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_of_no_epochs_the_model_is_only_quantized(bits):
     model = initialize((5, 4, 3), seed=0)
     trained = train_quantization_aware(model, np.ones((2, 5)), classification([0, 2]), bits=bits, epochs=0)
