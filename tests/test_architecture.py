@@ -10,6 +10,7 @@ import typing
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -193,7 +194,11 @@ def holds_arrays(kind):
     origin = typing.get_origin(kind)
     if origin is collections.abc.Callable:
         return False
-    return (origin or kind) is np.ndarray or any(holds_arrays(part) for part in typing.get_args(kind))
+    return (
+        kind == npt.ArrayLike
+        or (origin or kind) is np.ndarray
+        or any(holds_arrays(part) for part in typing.get_args(kind))
+    )
 
 
 @EVERY_MODULE
