@@ -6,10 +6,10 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from refcompress.datasets import load_digits
+from refcompress.datasets import load_digits, split
 from refcompress.mlp.network import MLP, initialize
 from refcompress.mlp.optimizers import SGD, Adam
-from refcompress.mlp.training import classification, regression
+from refcompress.mlp.training import accuracy, classification, regression
 from refcompress.quantization_aware import (
     Comparison,
     compare,
@@ -43,6 +43,16 @@ def test_two_bits_gain_more_than_three():
 def test_by_default_four_widths_are_compared_on_five_seeds():
     digits = load_digits()
     assert compare(digits, epochs=0) == compare(digits, hidden=(16,), bits=(2, 3, 4, 8), seeds=SEEDS, epochs=0)
+
+
+def test_the_accuracies_are_those_on_the_fifth_that_a_seed_holds_out():
+    digits, seeds = load_digits(), (3, 4)
+    (row,) = compare(digits, bits=(3,), seeds=seeds, epochs=0)
+    models = [initialize((64, 16, 10), seed=seed) for seed in seeds]
+    coarse = [quantize_weights(model, weight_scales(model, bits=3), bits=3) for model in models]
+    tests = [split(digits, test=0.2, seed=seed)[1] for seed in seeds]
+    assert row.floats == tuple(accuracy(m, test.x, test.y) for m, test in zip(models, tests, strict=True))
+    assert row.after == row.aware == tuple(accuracy(m, test.x, test.y) for m, test in zip(coarse, tests, strict=True))
 
 
 def one_weight(value):
