@@ -9,7 +9,7 @@ import pytest
 from refcompress.datasets import load_digits, split
 from refcompress.mlp.network import MLP, initialize
 from refcompress.mlp.optimizers import SGD, Adam
-from refcompress.mlp.training import accuracy, classification, regression
+from refcompress.mlp.training import accuracy, classification, regression, train
 from refcompress.quantization_aware import (
     Comparison,
     compare,
@@ -53,6 +53,19 @@ def test_the_accuracies_are_those_on_the_fifth_that_a_seed_holds_out():
     tests = [split(digits, test=0.2, seed=seed)[1] for seed in seeds]
     assert row.floats == tuple(accuracy(m, test.x, test.y) for m, test in zip(models, tests, strict=True))
     assert row.after == row.aware == tuple(accuracy(m, test.x, test.y) for m, test in zip(coarse, tests, strict=True))
+
+
+def test_both_go_on_from_one_network_with_the_seed_that_follows():
+    digits, options = load_digits(), {"optimizer": Adam(lr=2e-3), "epochs": 1}
+    (row,) = compare(digits, bits=(3,), seeds=(4,), epochs=1)
+    training, test = split(digits, test=0.2, seed=4)
+    x, goal = training.x, classification(training.y)
+    half = train(initialize((64, 16, 10), seed=4), x, goal, seed=4, **options).model
+    whole = train(half, x, goal, seed=5, **options).model
+    after = quantize_weights(whole, weight_scales(whole, bits=3), bits=3)
+    aware = train_quantization_aware(half, x, goal, bits=3, seed=5, **options)
+    found = (*row.floats, *row.after, *row.aware)
+    assert found == tuple(accuracy(model, test.x, test.y) for model in (whole, after, aware))
 
 
 def one_weight(value):
