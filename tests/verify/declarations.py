@@ -126,14 +126,21 @@ def laws(operation):
 
 
 def spoilt(answer):
-    """Yield an answer with one part changed: its first element by 1, its last to the negative, or all to 0."""
+    """Yield an answer with one part changed: its first element by 1 or 256, its last to the negative, or all to 0."""
     if isinstance(answer, tuple | list):
         for number, part in enumerate(answer):
             for changed in spoilt(part):
                 yield type(answer)([*answer[:number], changed, *answer[number + 1 :]])
         return
-    for place, change in ((0, lambda v: v + 1), (-1, np.negative), (slice(None), lambda v: v * 0)):
+    for place, change in (
+        (0, lambda v: v + 1),
+        (0, lambda v: v + 256),
+        (-1, np.negative),
+        (slice(None), lambda v: v * 0),
+    ):
         changed = np.array(answer)
+        if changed.dtype.kind in "iu" and changed.dtype.itemsize < 8:
+            changed = changed.astype(np.int64)  # room for what is no code
         if changed.size:
             flat = changed.reshape(-1)
             flat[place] = ~flat[place] if changed.dtype == bool else change(flat[place])
@@ -148,8 +155,22 @@ def texts(operation):
         "rejects": ((name, make(operation.defaults)) for name, make in operation.rejects),
         "settings": ((s.name, s.default, s.allowed, sorted(s.says, key=repr), s.rival) for s in operation.settings),
         "kills": ((case.name, case.kills) for case in operation.cases),
-        "faults": ((f.name, type(f.statement).__name__, f.coarse, f.bound is None) for f in operation.faults),
+        "faults": ((f.name, f.coarse, f.bound is None) for f in operation.faults),
+        "form": [
+            (operation.name, operation.parts, operation.elementwise, *((i.name, i.kind) for i in operation.inputs))
+        ],
+        "words": ((name, type(text).__name__) for name, text in words(operation)),
     }
+
+
+def words(operation):
+    """Yield every text for people, with the name of what it tells about."""
+    yield from (("formula", operation.formula), ("summary", operation.summary), ("result", operation.result))
+    yield from ((i.name, i.text) for i in operation.inputs)
+    yield from ((s.name, text) for s in operation.settings for text in (s.text, *s.says.values()))
+    yield from ((law.name, law.sentence) for law in operation.laws)
+    yield from ((fault.name, fault.statement) for fault in operation.faults)
+    yield from ((region.name, region.where) for region in operation.regions)
 
 
 def by_hand(operation):
