@@ -9,6 +9,8 @@ is left to the other tests.
 
 import ast
 import collections
+import dataclasses
+import functools
 import hashlib
 import importlib
 import itertools
@@ -16,10 +18,12 @@ import json
 import os
 import sys
 import time
+import types
 import warnings
 
+import numpy as np
 from forked import FORK, Changed, alone, within
-from swap import changed_codes, codes, compiled
+from swap import beside, changed_codes, codes, compiled
 
 PACKAGE = "refcompress.verify.operations"
 SECONDS = 120  # for one change
@@ -75,6 +79,63 @@ def lines_around(old, text):
     return "\n".join(before[max(at - 3, 0) : at + 2])
 
 
+def shapes(package):
+    """Return a function that describes what a value does: functions by their code and all of the package they use."""
+    known = {}
+
+    def shape(value):
+        if isinstance(value, types.FunctionType | functools.partial) or dataclasses.is_dataclass(value):
+            if id(value) not in known:
+                known[id(value)] = value, "..."  # met again inside itself
+                known[id(value)] = value, hashlib.sha256(repr(inner(value)).encode()).hexdigest()
+            return known[id(value)][1]
+        if isinstance(value, tuple | list):
+            return [shape(item) for item in value]
+        if isinstance(value, dict | types.MappingProxyType):
+            return [(shape(key), shape(item)) for key, item in value.items()]
+        if isinstance(value, np.ndarray):
+            return value.dtype.str, value.shape, value.tobytes()
+        return repr(value)  # with its address, if it is of another kind: the same in a fork
+
+    def inner(value):
+        if isinstance(value, functools.partial):
+            return shape(value.func), shape(value.args), shape(value.keywords)
+        if not isinstance(value, types.FunctionType):
+            return type(value).__qualname__, [shape(getattr(value, f.name)) for f in dataclasses.fields(value)]
+        if not value.__module__.startswith(package):
+            return value.__module__, value.__qualname__, cells(value)
+        code = list(codes(value.__code__))
+        used = named(value.__globals__, {name for c in code for name in c.co_names})
+        given = shape(value.__defaults__ or ()), shape(value.__kwdefaults__ or {}), cells(value)
+        return [beside(c) for c in code], given, sorted((name, repr(shape(used[name]))) for name in used)
+
+    def named(space, names):
+        """Return what the names stand for in a module, and in the modules of the package that are named there."""
+        found = {name: space[name] for name in names if name in space}
+        for module in [m for m in found.values() if isinstance(m, types.ModuleType) and m.__name__.startswith(package)]:
+            found |= {f"{module.__name__}.{name}": vars(module)[name] for name in names if name in vars(module)}
+        return found
+
+    def cells(value):
+        return [shape(cell.cell_contents) for cell in value.__closure__ or ()]
+
+    return shape
+
+
+def drawn_from(operation, part, piece, shape):
+    """Describe all that a piece is made of."""
+    tables = {
+        "cases": operation.cases,
+        "regions": operation.regions,
+        "laws": operation.laws,
+        "rivals": operation.faults,
+    }
+    own = [item for item in tables.get(part, ()) if item.name == piece]
+    of_all = operation if part == "texts" else (operation.answer, operation.bound, operation.rival_answer)
+    calls = () if part == "cases" else operation.cases
+    return repr(shape((own, calls, of_all, operation.settings, operation.typical)))
+
+
 class Declared:
     """A process that has worked out all that some operations declare, and tries changes in forks of itself."""
 
@@ -110,13 +171,14 @@ class Declared:
         from refcompress.verify.operations import OPERATIONS
 
         declared = json.loads(FILE.read_text())
-        self.calls, self.marks, self.ran, self.seconds = {}, {}, {}, {}
+        self.calls, self.marks, self.ran, self.seconds, self.shapes = {}, {}, {}, {}, {}
         for name in self.operations:
             operation = OPERATIONS[name]
             for settings, case in itertools.product(settings_of(operation), operation.cases):
                 before = set(rivals.CALLS)
                 _, ran, _ = traced(str(self.folder), lambda s=settings, c=case, o=operation: rivals.calls(o, s, c))
                 self.calls |= dict.fromkeys(set(rivals.CALLS) - before, ran)
+            shape = shapes(PACKAGE)
             for part, pieces in PARTS.items():
                 made, making, _ = traced(str(self.folder), lambda p=pieces, o=operation: p(o))
                 for piece in made:
@@ -125,6 +187,7 @@ class Declared:
                     if digest(values) != declared[name][part][piece]:
                         raise ValueError(f"{key} is not what declarations.json says")
                     self.marks[key], self.ran[key] = list(value_marks(values)), ran | making
+                    self.shapes[key] = drawn_from(operation, part, piece, shape)
 
     def changed(self, pipe, name, path, old, text, function, wins):
         """Import a changed module and work out what it may have changed; what a process for ``within`` does."""
@@ -159,12 +222,14 @@ class Declared:
         whose = {call[0] for call in touched}
         asked = [key for key, ran in self.ran.items() if anything or codes & ran or key[0] in whose]
         asked.sort(key=late)
-        made = {}
+        made, shape = {}, shapes(PACKAGE)
         for operation, part, piece in asked:
             if (operation, part) not in made:
                 made[operation, part] = PARTS[part](operations[operation])
                 if list(made[operation, part]) != [key[2] for key in self.marks if key[:2] == (operation, part)]:
                     return operation, part, "names"
+            if drawn_from(operations[operation], part, piece, shape) == self.shapes[operation, part, piece]:
+                continue
             now = value_marks(made[operation, part][piece])
             if any(a != b for a, b in itertools.zip_longest(self.marks[operation, part, piece], now)):
                 return operation, part, piece
