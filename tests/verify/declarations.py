@@ -159,7 +159,7 @@ def texts(operation):
         "form": [
             (operation.name, operation.parts, operation.elementwise, *((i.name, i.kind) for i in operation.inputs))
         ],
-        "words": ((name, type(text).__name__) for name, text in words(operation)),
+        "words": words(operation),
     }
 
 
