@@ -79,12 +79,16 @@ def lines_around(old, text):
     return "\n".join(before[max(at - 3, 0) : at + 2])
 
 
+def is_data(value):
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
 def shapes(package):
     """Return a function that describes what a value does: functions by their code and all of the package they use."""
     known = {}
 
     def shape(value):
-        if isinstance(value, types.FunctionType | functools.partial) or dataclasses.is_dataclass(value):
+        if isinstance(value, types.FunctionType | functools.partial) or is_data(value):
             if id(value) not in known:
                 known[id(value)] = value, "..."  # met again inside itself
                 known[id(value)] = value, hashlib.sha256(repr(inner(value)).encode()).hexdigest()

@@ -86,7 +86,7 @@ FAMILIES = {
     "losses": ["mse_loss", "mse_gradient"],
     "masked": ["masked_sgd_step"],
     "network": ["mlp_forward", "mlp_gradients"],
-    "number": ["quantize", "affine_quantize"],
+    "number": ["quantize", "affine_quantize", "dequantize"],
     "packing": ["pack_int4", "unpack_int4"],
     "prune": ["prune"],
     "quantize": ["quantize"],

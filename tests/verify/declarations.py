@@ -1,8 +1,8 @@
 """Digests of all that the operations declare: ``python tests/verify/declarations.py`` writes them to a file.
 
 Whoever keeps a file of vectors, or reads rules and cases by name in a report, relies on them. They are the same on
-every machine: of a rival, its answers where the right ones are determined, and else where they differ, since a sum of
-floats need not be the same to the last digit.
+every machine: a sum or an exponential of floats need not be the same to the last digit, so that a bound, and the
+floats which a rival gives, are digested to a thousandth, and what is held to a bound by where it differs alone.
 """
 
 import hashlib
@@ -67,7 +67,9 @@ def cases(operation):
     def of(case):
         yield case.layout
         for settings in settings_of(operation):
-            yield [(args, bound) for args, _, bound in calls(operation, settings, case)]
+            yield [
+                (args, operation.bound and nearly(bound, bound)) for args, _, bound in calls(operation, settings, case)
+            ]
 
     return {case.name: of(case) for case in operation.cases}
 
@@ -94,7 +96,7 @@ def rivals(operation):
                 rights = (right for _, right, _ in calls(operation, settings, case))
                 given = answers(operation, settings, found[name], case)
                 for right, (_, bound, value) in zip(rights, given, strict=True):
-                    yield differences(right, value, bound) if operation.bound else canonical(value, right)
+                    yield differences(right, value, bound), None if operation.bound else nearly(value, right)
 
     return {name: of(name) for name in dict.fromkeys(name for _, found in followed for name in found)}
 
@@ -106,12 +108,21 @@ def differences(right, value, bound):
     return comparison.problem or list(comparison.wrong)
 
 
-def canonical(value, right):
-    """Write an answer as it is compared: every nan is one, and integers that no comparison tells apart are."""
+def nearly(value, right):
+    """Write an answer by its integers, and by its floats to a thousandth: sign and logarithm."""
     if value is None:
         return None
-    held = as_integers(value, right)
-    return [np.where(np.isnan(part), np.nan, part) if part.dtype.kind == "f" else part for part in parts(held)]
+    held = [np.asarray(part) for part in parts(as_integers(value, right))]
+    with np.errstate(all="ignore"):
+        return [
+            part if part.dtype.kind in "iub" else (np.signbit(part) & ~np.isnan(part), thousandths(part.astype(float)))
+            for part in held
+        ]
+
+
+def thousandths(floats):
+    """Return the nearest step of a scale that has a thousandth between two: 0, a common answer, lies on none's edge."""
+    return np.rint(1000 * np.log(np.abs(floats)))
 
 
 def laws(operation):
