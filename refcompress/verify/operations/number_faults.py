@@ -51,7 +51,7 @@ def low_bits(bits: int) -> Change:
 
 def cast_to_int32(v: Array) -> Array:
     """Give what a processor's conversion to int32 leaves: -2^31 for what does not fit."""
-    return np.where((v >= -(2.0**31)) & (v < 2.0**31), v, -(2.0**31))
+    return np.where(np.abs(v) < 2.0**31, v, -(2.0**31))
 
 
 # what a cast to a float dtype is called that does not round to nearest, or chooses otherwise at ties

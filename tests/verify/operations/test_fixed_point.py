@@ -178,6 +178,25 @@ def test_a_fault_of_quantize_answers_as_it_says(name, x, p, codes):
 
 
 @pytest.mark.parametrize(
+    ("name", "settings", "x", "p", "codes"),
+    [
+        # what passes float64 is 0 modulo any number of codes
+        ("one_code_too_high", {"bits": 8, "overflow": "wrap"}, [3e38], 1000, [0]),
+        # the product is one of float16, and infinite
+        ("scale_in_float16", {"dtype": "float16"}, [4.0], 15, [-(2**63)]),
+        ("scale_from_data", {}, [0.0, -0.0], 3, [0, 0]),
+        # 2^32 - 1 is 2^32 in float32, which a cast of 32 bits takes for 0
+        ("range_in_float32", {"bits": 32, "signed": False}, [2.0**33, 100.0, 2.0**31], 0, [0, 100, 2**31]),
+    ],
+)
+def test_a_fault_of_quantize_answers_by_its_settings(name, settings, x, p, codes):
+    settings = full(QUANTIZE, settings)
+    args = (np.array(x, float_dtype(settings["dtype"])), p)
+    with np.errstate(all="ignore"):
+        assert np.asarray(fault_named(QUANTIZE, name).answer(args, settings)).tolist() == codes
+
+
+@pytest.mark.parametrize(
     ("name", "x", "answer"),
     [
         ("half_step", [1.25], [2]),
@@ -360,7 +379,9 @@ def test_the_element_that_decides_stands_first_last_and_between():
         ("half_down", [127.5], 0),
         ("truncated", [127.75], 0),
         ("symmetric", [-128.0], -1),
+        ("symmetric", [-127.5], -1),
         ("q_min_for_both", [128.0], 0),
+        ("q_min_for_both", [128.5], 0),
         ("sign_bit_forgotten", [200.0], 0),
         ("span", [127.0, -100.0], 0),
         ("max_only", [1.0, -100.0], 6),
@@ -386,6 +407,12 @@ def test_a_fault_of_fraction_bits_answers_as_it_says(name, x, p):
     assert fault_named(FRACTION_BITS, name).answer(args, settings) == p
     assert FRACTION_BITS.answer(args, settings) == right
     assert right != p or name in ("span",)
+
+
+@pytest.mark.parametrize(("name", "x", "p"), [("half_within", [-127.5], 0), ("q_min_for_both", [129.0], -1)])
+def test_a_fault_of_fraction_bits_is_right_on_the_other_side_of_its_limit(name, x, p):
+    settings, args = full(FRACTION_BITS, {}), (np.array(x, np.float32),)
+    assert fault_named(FRACTION_BITS, name).answer(args, settings) == FRACTION_BITS.answer(args, settings) == p
 
 
 @pytest.mark.parametrize(("name", "x", "p"), [("fits", [1.0], 7), ("largest", [1.0], 5), ("zero", [0.0], 7)])
