@@ -219,7 +219,9 @@ FAULTS = (
     ),
     Fault("span", "holds max(x) - min(x) against the number of codes", _span),
     Fault(
-        "max_only", "looks at max(x) instead of max|x|: negative elements do not count", _of_part(lambda x: np.maximum(x, 0))
+        "max_only",
+        "looks at max(x) instead of max|x|: negative elements do not count",
+        _of_part(lambda x: np.maximum(x, 0)),
     ),
     Fault("min_only", "looks at min(x) only: positive elements do not count", _of_part(lambda x: np.minimum(x, 0))),
     Fault("smallest", "looks at the smallest |x| that is not 0", _of_part(_smallest)),
