@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.quantization.requantize import HIGH_MULTIPLY, INT32_MAX, INT32_MIN
+from refcompress.quantization.requantize import HIGH_MULTIPLY, INT32_MAX, INT32_MIN, scale_accumulators
 from refcompress.rounding import round_shifted, round_to_integer
 from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.requantize_cases import limits, requantized
@@ -24,24 +24,17 @@ def _product(args: Arguments) -> Array:
 
 def _rounded(p: Array, n: int, word: str) -> Array:
     """Return p * 2^-n rounded to int64, for any n."""
-    if n <= 0:
-        return np.asarray(p << -n)
+    p = p << max(-n, 0)
     negative = p < 0
-    whole = round_shifted(np.abs(p).astype(np.uint64), negative, n, word).astype(np.int64)
+    whole = round_shifted(np.abs(p).astype(np.uint64), negative, max(n, 0), word).astype(np.int64)
     return np.where(negative, -whole, whole)
 
 
 def _scaled(acc: Array, multiplier: int, shift: int, word: str) -> Array:
     """Return acc * multiplier * 2^(shift - 31) by one of the words, for any accumulators, multiplier and shift."""
-    if word == "float":
-        factor = np.float32(np.ldexp(float(multiplier), shift - 31))
-        return np.asarray(np.rint(acc.astype(np.float32) * factor).astype(np.int64))
-    acc = acc.astype(np.int64)
-    if word in HIGH_MULTIPLY:
-        moved = np.clip(acc << max(shift, 0), INT32_MIN, INT32_MAX)
-        high_half = _rounded(moved * multiplier, 31, HIGH_MULTIPLY[word])
-        return _rounded(high_half, max(-shift, 0), "half_away")
-    return _rounded(acc * multiplier, 31 - shift, word)
+    if word in (*HIGH_MULTIPLY, "float"):
+        return scale_accumulators(acc, multiplier, shift, word)
+    return _rounded(acc.astype(np.int64) * multiplier, 31 - shift, word)
 
 
 def _of(args: Arguments, settings: Settings) -> Array:
