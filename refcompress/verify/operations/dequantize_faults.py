@@ -78,8 +78,7 @@ def _quotient_in(name: str) -> Answer:
     def answer(args: Arguments, settings: Settings) -> Any:
         q, p = args
         scale = rounded_to(np.array(1), -p, name)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return nearest_float(nearest_float(rounded_to(q, 0, name) / scale, name), settings["dtype"])
+        return nearest_float(nearest_float(rounded_to(q, 0, name) / scale, name), settings["dtype"])
 
     return answer
 

@@ -63,8 +63,7 @@ def _through(word: str) -> Answer:
 
 
 def _through_float32(args: Arguments, settings: Settings) -> Any:
-    with np.errstate(all="ignore"):
-        return cast((args[0].astype(np.float32),), settings)
+    return cast((args[0].astype(np.float32),), settings)
 
 
 def _changed(change: Callable[[Array], Array]) -> Answer:
@@ -76,8 +75,7 @@ def _on_right(change: Callable[[Array, Array, FloatFormat], Any]) -> Answer:
     """Return the fault of changing what was right: x, right, format -> answer."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        with np.errstate(all="ignore"):
-            return change(wide(args[0]), wide(cast(args, settings)), format_of(settings))
+        return change(wide(args[0]), wide(cast(args, settings)), format_of(settings))
 
     return answer
 
@@ -87,11 +85,10 @@ def _rounding_otherwise(rule: Callable[[Array, FloatFormat, str], Array]) -> Ans
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, target = wide(args[0]).reshape(-1), format_of(settings)
-        with np.errstate(all="ignore"):
-            if settings["overflow"] == "saturate":
-                x = np.clip(x, -target.largest, target.largest)
-            y = np.where(np.isfinite(x), rule(np.where(np.isfinite(x), x, 0.0), target, settings["rounding"]), x)
-            y += -0.0 if target.negative_zero else 0.0
+        if settings["overflow"] == "saturate":
+            x = np.clip(x, -target.largest, target.largest)
+        y = np.where(np.isfinite(x), rule(np.where(np.isfinite(x), x, 0.0), target, settings["rounding"]), x)
+        y += -0.0 if target.negative_zero else 0.0
         return np.where(np.abs(y) <= target.largest, y, cast((y,), settings)).reshape(args[0].shape)
 
     return answer
@@ -189,8 +186,7 @@ def _threshold(limit: Callable[[FloatFormat], float]) -> Answer:
         if settings["overflow"] == "saturate":
             return cast(args, settings)
         y = np.clip(unbounded(x, target, settings["rounding"]), -target.largest, target.largest)
-        with np.errstate(invalid="ignore"):
-            over = np.abs(x) > limit(target)
+        over = np.abs(x) > limit(target)
         return np.where(over, np.copysign(_overflow_value(target), x), y) + (0.0 if not target.negative_zero else -0.0)
 
     return answer
@@ -205,9 +201,8 @@ def _on_overflow(value: Callable[[Array, FloatFormat, Settings], Any]) -> Answer
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, target = wide(args[0]), format_of(settings)
-        with np.errstate(all="ignore"):
-            over = np.isfinite(x) & (np.abs(unbounded(x, target, settings["rounding"])) > target.largest)
-            return np.where(over, value(x, target, settings), wide(cast(args, settings)))
+        over = np.isfinite(x) & (np.abs(unbounded(x, target, settings["rounding"])) > target.largest)
+        return np.where(over, value(x, target, settings), wide(cast(args, settings)))
 
     return answer
 
