@@ -35,11 +35,7 @@ def _other_bias(by: int) -> Callable[[FloatFormat], FloatFormat]:
 
 
 def _next_largest(steps: int) -> Callable[[FloatFormat], FloatFormat]:
-    def change(target: FloatFormat) -> FloatFormat:
-        below = np.array([target.largest if steps > 0 else target.largest - 1])
-        return replace(target, largest=target.largest + steps * float(quantum_of(below, target)[0]))
-
-    return change
+    return lambda target: replace(target, largest=_past(target, steps))
 
 
 def _top_exponent(change: float) -> Callable[[FloatFormat], FloatFormat]:
@@ -87,7 +83,7 @@ def _rounding_otherwise(rule: Callable[[Array, FloatFormat, str], Array]) -> Ans
         x, target = wide(args[0]).reshape(-1), format_of(settings)
         if settings["overflow"] == "saturate":
             x = np.clip(x, -target.largest, target.largest)
-        y = np.where(np.isfinite(x), rule(np.where(np.isfinite(x), x, 0.0), target, settings["rounding"]), x)
+        y = np.where(np.isfinite(x), rule(x, target, settings["rounding"]), x)
         y += -0.0 if target.negative_zero else 0.0
         return np.where(np.abs(y) <= target.largest, y, cast((y,), settings)).reshape(args[0].shape)
 

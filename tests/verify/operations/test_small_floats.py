@@ -134,6 +134,16 @@ def test_a_fault_of_overflow_gives_what_it_says(name, x, values):
     assert np.array_equal(given_by(name, x, overflow="ieee"), values, equal_nan=True)
 
 
+def test_a_float16_that_overflows_on_the_way_is_infinite():
+    cut = {"format": "e5m2", "overflow": "ieee", "rounding": "toward_zero"}
+    assert given_by("through_float16", [1e6, 6e4], **cut) == [np.inf, 57344.0]
+
+
+def test_the_range_of_e4m3fn_is_that_of_no_other_format_however_it_is_rounded():
+    away = {"format": "e5m2", "rounding": "away_from_zero"}
+    assert given_by("clipped_at_448", [1000.0, -1000.0], **away) == [448.0, -448.0]
+
+
 @pytest.mark.parametrize(
     ("name", "x", "flags"),
     [
