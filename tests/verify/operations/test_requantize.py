@@ -171,6 +171,23 @@ def test_the_faults_follow_the_rounding_of_the_settings(rounding):
     assert shifted.tolist() == REQUANTIZE.answer(twice, settings).tolist()
 
 
+@pytest.mark.parametrize("rounding", ["double", "gemmlowp", "float"])
+@pytest.mark.parametrize(
+    ("name", "acc", "shift"),  # halves
+    [("product_32", 3, 0), ("multiplier_q15", 3, 0), ("product_float64", 3, 0), ("high_word", 4, -2)],
+)
+def test_a_fault_that_rounds_once_takes_halves_up_where_the_word_is_no_single_rounding(name, acc, shift, rounding):
+    args = (int32(acc, -acc), 2**30, shift, 0)
+    assert fault(name, args, rounding=rounding) == fault(name, args, rounding="half_up")
+    assert fault(name, args, rounding="half_down") != fault(name, args, rounding="half_up")
+
+
+def test_the_high_half_is_rounded_by_the_word_before_it_is_shifted_as_an_unsigned_number():
+    args = (int32(-1), 2**30, 0, 0)  # -1/2
+    found = {word: fault("logical_second_shift", args, rounding=word) for word in ("double", "gemmlowp", "ceil")}
+    assert found == {"double": [-1], "gemmlowp": [0], "ceil": [0]}
+
+
 @pytest.mark.parametrize(
     ("args", "settings", "text"),
     [
