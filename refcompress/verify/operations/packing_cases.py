@@ -60,7 +60,7 @@ def _pairs() -> Rows:
     pairs = np.array([(a, b) for a in range(16) for b in range(16)])
     yield pairs
     yield pairs.reshape(-1)
-    yield np.insert(pairs.reshape(-1), 0, 9)  # each pair across two bytes
+    yield np.insert(pairs, 0, 9)  # each pair across two bytes
 
 
 def _places() -> Rows:
@@ -155,9 +155,9 @@ def standing(codes: Array, order: str) -> Array:
 
 
 def _bytes(answer: Any) -> Array | None:
-    """Return the answer as integers, or None where one is no byte."""
+    """Return the answer, or None where one is no byte."""
     given = np.asarray(answer).astype(np.float64)
-    return given.astype(np.int64) if bool(np.all((given >= 0) & (given <= 255) & (given == np.rint(given)))) else None
+    return given if bool(np.all((given >= 0) & (given <= 255) & (given == np.rint(given)))) else None
 
 
 def _are_bytes(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -254,9 +254,8 @@ def _last_code(args: Arguments, expected: Any, settings: Settings) -> list[Array
 
 
 def _lower_rows(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
-    mask = np.full(expected.shape, expected.ndim > 1)
-    if mask.ndim > 1:
-        mask[:1] = False
+    mask = np.zeros(expected.shape, bool)
+    mask[1:] = expected.ndim > 1
     return [mask]
 
 
@@ -270,7 +269,7 @@ def _several_rows(args: Arguments, expected: Any, settings: Settings) -> list[Ar
 
 
 def _codes(test: Callable[[Array], Array]) -> Mask:
-    return lambda args, expected, settings: [np.asarray(test(np.asarray(expected).astype(np.int64)))]
+    return lambda args, expected, settings: [test(expected)]
 
 
 def _after_negative(codes: Array) -> Array:

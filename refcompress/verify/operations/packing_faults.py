@@ -76,8 +76,6 @@ def _padded_with(change: Callable[[Array], Array]) -> Answer:
     def answer(args: Arguments, settings: Settings) -> Any:
         codes = args[0]
         held = standing(codes, settings["order"])
-        if not codes.size:
-            return _joined(held)
         empty = standing(np.ones_like(codes), settings["order"]) == 0
         return _joined(np.where(empty, change(codes[..., -1:].astype(np.int64)) & 15, held))
 
@@ -116,7 +114,7 @@ def _first_axis(args: Arguments, settings: Settings) -> Any:
 
 
 def _reversed_bits(values: Array, bits: int) -> Array:
-    return sum((values >> i & 1) << (bits - 1 - i) for i in range(bits)) + np.zeros_like(values)
+    return np.asarray(sum((values >> i & 1) << (bits - 1 - i) for i in range(bits)))
 
 
 PACK_FAULTS = (
@@ -268,14 +266,14 @@ def _last_is_zero(args: Arguments, settings: Settings) -> Any:
 def _run_on(args: Arguments, settings: Settings) -> Any:
     """Read the rows as one stream of codes, padding included."""
     rows, length = args
-    stream = _all_codes((rows.reshape(1, -1), 0), settings).reshape(-1)
+    stream = _all_codes((rows.reshape(-1), length), settings)
     count = int(np.prod(rows.shape[:-1])) * length
     return stream[:count].reshape(*rows.shape[:-1], length)
 
 
 def _first_axis_unpacked(args: Arguments, settings: Settings) -> Any:
     rows, length = args
-    codes = _all_codes((np.moveaxis(rows, 0, -1), 0), settings)
+    codes = _all_codes((np.moveaxis(rows, 0, -1), length), settings)
     return np.moveaxis(codes, -1, 0)[:length]
 
 

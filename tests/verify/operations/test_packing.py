@@ -189,3 +189,11 @@ def test_a_last_code_of_0_is_no_padding():
         return codes[:-1] if length % 2 and codes.ndim == 1 and length > 3 and codes[-1] == 0 else codes
 
     assert check(guesses, "unpack_int4", examples=0).verdict == "differs"
+
+
+@pytest.mark.parametrize(("signed", "ends"), [(True, [-8, 7]), (False, [0, 15])])
+def test_no_code_lies_beyond_the_ends(signed, ends):
+    law = next(law for law in UNPACK_INT4.laws if law.name == "codes")
+    settings = full(UNPACK_INT4, {"signed": signed})
+    args = uint8(0), 1
+    assert [q for q in range(-10, 18) if law.holds(args, np.array([q]), settings)] == list(range(ends[0], ends[1] + 1))
