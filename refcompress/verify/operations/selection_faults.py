@@ -40,8 +40,8 @@ def first_by(key: Array, k: int, settings: Settings) -> Array:
     """Mark the k smallest keys of each line, of equal ones those that the settings prefer."""
     direction = -1 if settings["ties"] == "highest_index" else 1
     mask = np.zeros(key.shape, np.bool_)
-    order = np.argsort(key[:, ::direction], axis=-1, kind="stable")[:, :k]
-    np.put_along_axis(mask[:, ::direction], order, True, axis=-1)
+    order = np.argsort(key[:, ::direction], kind="stable")[:, :k]
+    np.put_along_axis(mask[:, ::direction], order, True, axis=1)
     return mask
 
 
@@ -52,12 +52,12 @@ def _ranked(score: Callable[[Array], Array]) -> Rule:
 
 def _counted(count: Callable[[int, int], int]) -> Rule:
     """Keep the largest magnitudes, but another number of them, from k and n."""
-    return lambda x, k, settings: first_by(-magnitude(x), count(k, x.shape[-1]), settings)
+    return lambda x, k, settings: first_by(-magnitude(x), count(k, x.shape[1]), settings)
 
 
 def _kth(values: Array, k: int) -> Array:
     """Return the k-th largest of each line, for k from 1 to n."""
-    return np.sort(values, axis=-1)[:, values.shape[-1] - k, np.newaxis]
+    return np.sort(values)[:, values.shape[1] - k, np.newaxis]
 
 
 def _at_least(x: Array, k: int, settings: Settings) -> Array:
@@ -67,7 +67,8 @@ def _at_least(x: Array, k: int, settings: Settings) -> Array:
 
 def _at_least_unguarded(x: Array, k: int, settings: Settings) -> Array:
     """Take ``sorted[-k]`` for the threshold, which for k = 0 is the smallest."""
-    return _at_least(x, k, settings) if k else np.ones(x.shape, np.bool_)
+    m = magnitude(x)
+    return m >= _kth(m, k) if k else np.ones(x.shape, np.bool_)
 
 
 def _above(x: Array, k: int, settings: Settings) -> Array:
@@ -77,15 +78,15 @@ def _above(x: Array, k: int, settings: Settings) -> Array:
 
 def _above_next(x: Array, k: int, settings: Settings) -> Array:
     m = magnitude(x)
-    return m > _kth(m, k + 1) if k < x.shape[-1] else np.ones(x.shape, np.bool_)
+    return m > _kth(m, k + 1) if k < x.shape[1] else np.ones(x.shape, np.bool_)
 
 
 def _quantile(compare: Callable[[Array, Array], Array]) -> Rule:
     def rule(x: Array, k: int, settings: Settings) -> Array:
-        m = np.abs(x.astype(np.float32) if x.dtype.name == "bfloat16" else x)
+        m = magnitude(x) if x.dtype.name == "bfloat16" else np.abs(x)
         if not m.size:
             return np.zeros(m.shape, np.bool_)
-        return compare(m, np.quantile(m, 1 - k / m.shape[-1], axis=-1, keepdims=True))
+        return compare(m, np.quantile(m, 1 - k / m.shape[1], axis=1, keepdims=True))
 
     return rule
 
@@ -109,18 +110,16 @@ def _close_is_tie(x: Array, k: int, settings: Settings) -> Array:
         return np.zeros(x.shape, np.bool_)
     m = magnitude(x)
     t = _kth(m, k)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(m - t)
-    close = (m == t) | (np.isfinite(t) & (apart <= 1e-8 + 1e-5 * t))
-    return first_by(np.where(close, 1, np.where(m > t, 0, 2)), k, settings)
+    close = (m == t) | (np.isfinite(t) & (np.abs(m - t) <= 1e-8 + 1e-5 * t))
+    return first_by(np.where(close, 0, t - m), k, settings)
 
 
 def _both_ends(x: Array, k: int, settings: Settings) -> Array:
     """Keep half of k from each end of the sorted values."""
     mask = np.zeros(x.shape, np.bool_)
-    order = np.argsort(x.astype(np.float64), axis=-1, kind="stable")
-    ends = np.concatenate([order[:, : k // 2], order[:, x.shape[-1] - (k - k // 2) :]], axis=-1)
-    np.put_along_axis(mask, ends, True, axis=-1)
+    order = np.argsort(x.astype(np.float64), kind="stable")
+    ends = np.concatenate([order[:, : k // 2], order[:, x.shape[1] - (k - k // 2) :]], axis=1)
+    np.put_along_axis(mask, ends, True, axis=1)
     return mask
 
 
@@ -143,19 +142,19 @@ def _unsigned_word(x: Array) -> Array:
 
 def _nudged(x: Array, k: int, settings: Settings) -> Array:
     """Take a small multiple of the index off, so that earlier ties win."""
-    steps = np.arange(x.shape[-1]) * (-1e-6 if settings["ties"] == "highest_index" else 1e-6)
-    return first_by(-(np.abs(x) - steps.astype(x.dtype)), k, settings)
+    steps = np.arange(x.shape[1]) * (-1e-6 if settings["ties"] == "highest_index" else 1e-6)
+    return first_by(steps - magnitude(x), k, settings)
 
 
 def _tail_ignored(x: Array, k: int, settings: Settings) -> Array:
-    n = x.shape[-1]
+    n = x.shape[1]
     seen = np.arange(n) < n - n % 8
-    return np.asarray(first_by(np.where(seen, -magnitude(x), 1), k, settings) & seen)
+    return np.asarray(first_by(np.where(seen, -magnitude(x), np.inf), k, settings) & seen)
 
 
 def _infinity_last(x: Array) -> Array:
     m = magnitude(x)
-    return np.where(np.isinf(m), -1.0, m)
+    return np.where(np.isinf(m), -np.inf, m)
 
 
 def _flushed(x: Array) -> Array:
@@ -165,7 +164,7 @@ def _flushed(x: Array) -> Array:
 
 def _normalized(x: Array) -> Array:
     m = np.abs(x)
-    return np.asarray(m / m.max(axis=-1, keepdims=True, initial=0))
+    return np.asarray(m / m.max(axis=1, keepdims=True, initial=0))
 
 
 def _held_in(name: str) -> Callable[[Array], Array]:

@@ -17,16 +17,13 @@ Mask = Callable[[Array, Settings], Array]
 def in_any_groups(args: Arguments, settings: Settings) -> Array:
     """Return the answer of one who follows other settings: where m does not divide, the last group is short."""
     x = args[0]
-    axis = settings["axis"] if x.ndim else None
-    if axis is None or x.shape[axis] % settings["m"] == 0:
-        return sparse(args, settings)
-    moved = np.moveaxis(x, axis, -1)
+    moved = np.moveaxis(x, settings["axis"], -1)
     missing = -moved.shape[-1] % settings["m"]
     filled = np.concatenate([moved, np.zeros((*moved.shape[:-1], missing), x.dtype)], axis=-1)
     last = settings["ties"] == "highest_index"  # so that what is filled in takes no place
     whole = sparse((filled[..., ::-1] if last else filled,), {**settings, "axis": -1, "ties": "lowest_index"})
     whole = whole[..., ::-1] if last else whole
-    return np.moveaxis(whole[..., : moved.shape[-1]], -1, axis)
+    return np.moveaxis(whole[..., : moved.shape[-1]], -1, settings["axis"])
 
 
 def _masked(mask: Mask) -> Callable[[Arguments, Settings], Array]:
@@ -60,7 +57,7 @@ def _of_rows(x: Array, settings: Settings) -> Array:
     length = x.shape[settings["axis"]]
     whole = {**settings, "m": length}
     if not x.size:
-        return np.zeros(x.shape, np.bool_)
+        return right_mask(x, settings)
     return ungrouped(_largest(grouped(x, whole), length * settings["n"] // settings["m"], settings), x.shape, whole)
 
 
@@ -110,8 +107,8 @@ def _bit_zeros(x: Array, settings: Settings) -> Array:
     """Take the first n entries that are not all zero bits, of groups with at most n numbers that are not zero."""
     groups = grouped(x, settings)
     present = (groups != 0) | np.signbit(groups)
-    first = present & (np.cumsum(present, axis=-1) <= settings["n"])
-    compressed = (groups != 0).sum(axis=-1, keepdims=True) <= settings["n"]
+    first = present & (np.cumsum(present, axis=1) <= settings["n"])
+    compressed = (groups != 0).sum(axis=1, keepdims=True) <= settings["n"]
     return ungrouped(np.where(compressed, first, _largest(groups, settings["n"], settings)), x.shape, settings)
 
 

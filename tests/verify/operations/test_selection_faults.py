@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from refcompress.verify.inputs import float_dtype
 from refcompress.verify.operations.selection_faults import RULES, by_lines, first_by, selection_faults
 
 RULE = {name: rule for name, _, rule in RULES}
@@ -57,6 +58,23 @@ def test_bits_as_signed_integers_put_negative_values_last():
 
 def test_bits_with_their_sign_put_negative_zero_first():
     assert marks("bits_unsigned", [-0.0, 1, np.inf], 1) == [True, False, False]
+
+
+def test_quantiles_are_interpolated_between_neighbours_of_bfloat16():
+    x = np.array([1, 1 + 2**-7], float_dtype("bfloat16"))
+    assert RULE["at_least_quantile"](x, 1, LOWEST).tolist() == [False, True]
+
+
+def test_close_magnitudes_are_those_that_isclose_takes_for_equal():
+    x = np.array([0, 0, 1e-8])
+    assert np.isclose(x[2], 0)
+    assert RULE["close_is_tie"](x, 2, LOWEST).tolist() == [True, True, False]
+
+
+def test_neighbours_become_ties_by_the_maximum_of_their_own_line():
+    low, high = np.float32(0.4000001), np.float32(0.40000013)
+    assert marks("normalized", [[low, high, 0.75], [1, 2, 4]], 2, axis=1)[0] == [True, False, True]
+    assert marks("normalized", [[low, high, 1], [1, 2, 4]], 2, axis=1)[0] == [False, True, True]
 
 
 def test_a_share_of_rows_keeps_as_many_in_each():

@@ -77,6 +77,10 @@ def test_a_fault_gives_what_an_implementation_with_it_gives(name, x, wrong):
     assert str(fault(name, x)) == str([float(v) for v in wrong])
 
 
+def test_the_best_of_parts_are_all_where_n_is_past_m():
+    assert fault("best_of_parts", [4, 3, 2, 1], n=4, m=2) == [4, 3, 2, 1]
+
+
 def test_a_square_matrix_of_equal_rows_shows_along_which_axis_groups_lie():
     x = np.tile(np.array([4, 3, 2, 1], np.float32), (4, 1))
     assert N_M_SPARSIFY.answer((x,), full(N_M_SPARSIFY, {})).tolist() == [[4, 3, 0, 0]] * 4
