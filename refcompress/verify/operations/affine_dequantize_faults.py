@@ -38,12 +38,11 @@ def _with_scale(change: Callable[[Array, str], Array]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         n, s = differences(args, settings)
-        with np.errstate(all="ignore"):
-            other = change(s, settings["dtype"])
-            infinite = np.where(n == 0, np.nan, np.copysign(np.inf, n))
-            return np.where(
-                np.isfinite(other), rounded(n, np.where(np.isfinite(other), other, 1), settings["dtype"]), infinite
-            )
+        other = change(s, settings["dtype"])
+        infinite = np.where(n == 0, np.nan, np.copysign(np.inf, n))
+        return np.where(
+            np.isfinite(other), rounded(n, np.where(np.isfinite(other), other, 1), settings["dtype"]), infinite
+        )
 
     return answer
 
@@ -57,9 +56,8 @@ def _in_floats(compute: Callable[[Array, Array, Array, str], Array], name: str |
 
     def answer(args: Arguments, settings: Settings) -> Any:
         q, s, z = broadcast(args, settings)
-        with np.errstate(all="ignore"):
-            value = compute(q.astype(np.float64), s, z.astype(np.float64), name or settings["dtype"])
-            return nearest_float(value, settings["dtype"])
+        value = compute(q.astype(np.float64), s, z.astype(np.float64), name or settings["dtype"])
+        return nearest_float(value, settings["dtype"])
 
     return answer
 
@@ -126,12 +124,12 @@ def _on_right(change: Callable[[Array, Array, str], Array]) -> Answer:
 
 def _in_type(q: Array, z: Array) -> Array:
     """Subtract in the type of the codes, where the difference wraps."""
-    return np.asarray((q - z.astype(q.dtype)).astype(np.int64))
+    return np.asarray((q - z.astype(q.dtype)).astype(np.float64))
 
 
 def _saturated(q: Array, z: Array) -> Array:
     ends = np.iinfo(q.dtype)
-    return np.clip(q.astype(np.int64) - z, ends.min, ends.max)
+    return np.clip(q.astype(np.float64) - z, ends.min, ends.max)
 
 
 def _other_sign(q: Array) -> Array:
@@ -141,7 +139,7 @@ def _other_sign(q: Array) -> Array:
 
 def _read_as(change: Callable[[Array], Array]) -> Answer:
     """Return the fault of reading the codes as others."""
-    return _difference(lambda q, z: change(q).astype(np.int64) - z)
+    return _difference(lambda q, z: change(q).astype(np.float64) - z)
 
 
 def _flushed(n: Array, right: Array, name: str) -> Array:
@@ -158,7 +156,7 @@ def _plus(epsilon: float) -> Callable[[Array, str], Array]:
 
 FAULTS = (
     Fault("zero", "gives 0", _on_right(lambda n, right, name: np.zeros_like(right))),
-    Fault("zero_point_ignored", "does not subtract the zero point", _wide(lambda q, z: q + 0 * z)),
+    Fault("zero_point_ignored", "does not subtract the zero point", _wide(lambda q, z: q)),
     Fault("zero_point_added", "adds the zero point instead of subtracting it", _wide(lambda q, z: q + z)),
     Fault("zero_point_negated", "gives (z - q) * s", _wide(lambda q, z: z - q)),
     Fault("zero_point_magnitude", "subtracts |z|", _wide(lambda q, z: q - np.abs(z))),
@@ -170,10 +168,14 @@ FAULTS = (
     Fault(
         "in_int8",
         "keeps the low 8 bits of q - z",
-        _wide(lambda q, z: (q - z).astype(np.int8).astype(np.int64)),
+        _wide(lambda q, z: (q - z).astype(np.int8).astype(np.float64)),
     ),
-    Fault("in_int16", "keeps the low 16 bits of q - z", _wide(lambda q, z: (q - z).astype(np.int16).astype(np.int64))),
-    Fault("in_int32", "keeps the low 32 bits of q - z", _wide(lambda q, z: (q - z).astype(np.int32).astype(np.int64))),
+    Fault(
+        "in_int16", "keeps the low 16 bits of q - z", _wide(lambda q, z: (q - z).astype(np.int16).astype(np.float64))
+    ),
+    Fault(
+        "in_int32", "keeps the low 32 bits of q - z", _wide(lambda q, z: (q - z).astype(np.int32).astype(np.float64))
+    ),
     Fault("scale_ignored", "does not multiply by the scale", _with_scale(lambda s, name: np.ones_like(s))),
     Fault(
         "scale_divided", "divides by the scale instead of multiplying", _in_floats(lambda q, s, z, name: (q - z) / s)
@@ -273,7 +275,7 @@ FAULTS = (
         "gives -0.0 for the zero point",
         _on_right(lambda n, right, name: np.where(n == 0, -0.0, right)),
     ),
-    *channel_faults(as_given, lambda q, s, z, settings: rounded(q.astype(np.int64) - z, s, settings["dtype"])),
+    *channel_faults(as_given, lambda q, s, z, settings: rounded(q.astype(np.float64) - z, s, settings["dtype"])),
     Fault(
         "column_order",
         "takes the elements in column order",

@@ -268,6 +268,12 @@ def test_a_fault_of_affine_dequantize_answers_as_it_says(name, q, s, z, values):
     assert str(AFFINE_DEQUANTIZE.answer(args, settings).tolist()) != str(values)
 
 
+@pytest.mark.parametrize(("dtype", "code", "kept"), [(np.uint16, 40000, 40000), (np.uint32, 65537, 1)])
+def test_the_low_16_bits_are_all_that_shorter_codes_have(dtype, code, kept):
+    args, settings = (np.array([code], dtype), 1.0, 0), full(AFFINE_DEQUANTIZE, {})
+    assert fault_named(AFFINE_DEQUANTIZE, "low_16_bits").answer(args, settings).tolist() == [kept]
+
+
 @EACH_DTYPE
 def test_some_products_are_ties_of_the_last_place(dtype):
     settings = full(AFFINE_DEQUANTIZE, {"dtype": dtype})
