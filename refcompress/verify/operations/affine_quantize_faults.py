@@ -51,8 +51,7 @@ def _whole(rule: Callable[[Array], Array]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         w, z = to_be_rounded(args, settings)
-        with np.errstate(all="ignore"):
-            return ranged(added(rule(w), z, settings), settings)
+        return ranged(added(rule(w), z, settings), settings)
 
     return answer
 
@@ -62,8 +61,7 @@ def _before_rounding(change: Callable[[Array], Array]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         w, z = to_be_rounded(args, settings)
-        with np.errstate(all="ignore"):
-            steps = round_to_integer(change(w), settings["rounding"])
+        steps = round_to_integer(change(w), settings["rounding"])
         return ranged(added(steps, z, settings), settings)
 
     return answer
@@ -72,8 +70,7 @@ def _before_rounding(change: Callable[[Array], Array]) -> Answer:
 def _sums(args: Arguments, settings: Settings) -> tuple[Array, Array]:
     """Return round(x / s) + z before the range is applied, and z."""
     w, z = to_be_rounded(args, settings)
-    with np.errstate(all="ignore"):
-        steps = round_to_integer(w, settings["rounding"])
+    steps = round_to_integer(w, settings["rounding"])
     return np.asarray(steps if settings["zero_point_added"] == "before_rounding" else steps + z), z
 
 
@@ -82,8 +79,7 @@ def _on_steps(change: Callable[[Array], Array]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         codes, z = _sums(args, settings)
-        with np.errstate(all="ignore"):
-            return ranged(change(codes - z) + z, settings)
+        return ranged(change(codes - z) + z, settings)
 
     return answer
 
@@ -136,25 +132,22 @@ def _half_after_zero_point(cut: Callable[[Array], Array]) -> Answer:
     def answer(args: Arguments, settings: Settings) -> Any:
         v, z = staged(args, settings)
         dtype = float_dtype(settings["dtype"])
-        with np.errstate(all="ignore"):
-            total = exactly.total(v, z, dtype)
-            return ranged(cut((total + dtype.type(0.5)).astype(np.float64)), settings)
+        total = exactly.total(v, z, dtype)
+        return ranged(cut((total + dtype.type(0.5)).astype(np.float64)), settings)
 
     return answer
 
 
 def _sum_in_int32(args: Arguments, settings: Settings) -> Any:
     codes, z = _sums(args, settings)
-    with np.errstate(invalid="ignore"):
-        return ranged(low_bits(32)(cast_to_int32(codes - z) + z), settings)
+    return ranged(low_bits(32)(cast_to_int32(codes - z) + z), settings)
 
 
 def _sum_in_int64(args: Arguments, settings: Settings) -> Any:
     """Cast to int64, which has -2^63 for what does not fit: with a negative z the sum wraps to the other end."""
     codes, z = _sums(args, settings)
     steps = codes - z
-    with np.errstate(invalid="ignore"):
-        fits = (steps > -(2.0**63)) & (steps < 2.0**63)
+    fits = (steps > -(2.0**63)) & (steps < 2.0**63)
     lost = z.astype(np.float64) if settings["overflow"] == "wrap" else np.where(z < 0, np.inf, -np.inf)
     return ranged(np.where(fits, codes, lost), settings)
 
@@ -162,8 +155,7 @@ def _sum_in_int64(args: Arguments, settings: Settings) -> Any:
 def _sum_in_float32(args: Arguments, settings: Settings) -> Any:
     """Add z in float32 and clip against bounds held in it, as NumPy does where x is float32."""
     codes, z = _sums(args, settings)
-    with np.errstate(all="ignore"):
-        total = (codes - z).astype(np.float32) + z.astype(np.float32)
+    total = (codes - z).astype(np.float32) + z.astype(np.float32)
     return _cast_from_float32(total.astype(np.float64), settings)
 
 

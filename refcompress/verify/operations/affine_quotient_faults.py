@@ -33,8 +33,7 @@ def _divided_by(quotient_of: Quotient) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, s, z = broadcast(args, settings)
-        with np.errstate(all="ignore"):
-            v = quotient_of(x, s, settings).astype(np.float64)
+        v = quotient_of(x, s, settings).astype(np.float64)
         return finished(v, z, settings)
 
     return answer
@@ -67,8 +66,7 @@ def _with_zero_point(change: Callable[[Array], Array]) -> Answer:
 
 def _in(name: str) -> Callable[[Array, str], Array]:
     def narrow(values: Array, dtype: str) -> Array:
-        with np.errstate(all="ignore"):
-            return values.astype(float_dtype(name)).astype(values.dtype)
+        return values.astype(float_dtype(name)).astype(values.dtype)
 
     return narrow
 
@@ -89,19 +87,17 @@ def _times_rounded_reciprocal(x: Array, s: Array, settings: Settings) -> Array:
 def _reciprocal_then_sum(args: Arguments, settings: Settings) -> Any:
     """Multiply by the reciprocal and round, add z and round, then round to an integer."""
     x, s, z = broadcast(args, settings)
-    with np.errstate(all="ignore"):
-        v = exactly.total(quotient(x, s, "reciprocal"), z, float_dtype(settings["dtype"])).astype(np.float64)
-        return ranged(round_to_integer(v, settings["rounding"]), settings)
+    v = exactly.total(quotient(x, s, "reciprocal"), z, float_dtype(settings["dtype"])).astype(np.float64)
+    return ranged(round_to_integer(v, settings["rounding"]), settings)
 
 
 def _from_x_min(args: Arguments, settings: Settings) -> Any:
     """Count steps from x_min = (q_min - z) * s, in the dtype of x."""
     x, s, z = broadcast(args, settings)
     low = limits(settings)[0]
-    with np.errstate(all="ignore"):
-        x_min = ((low - z) * s).astype(x.dtype)
-        v = divided(np.asarray(x - x_min), s).astype(np.float64)
-        return ranged(round_to_integer(v, settings["rounding"]) + low, settings)
+    x_min = ((low - z) * s).astype(x.dtype)
+    v = divided(np.asarray(x - x_min), s).astype(np.float64)
+    return ranged(round_to_integer(v, settings["rounding"]) + low, settings)
 
 
 def _z_and_x(sign: int) -> Answer:
@@ -109,10 +105,9 @@ def _z_and_x(sign: int) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, s, z = broadcast(args, settings)
-        with np.errstate(all="ignore"):
-            shifted = np.asarray(x.astype(np.float64) + sign * z).astype(x.dtype)
-            v = quotient(shifted, s, settings["scaling"])
-            return ranged(round_to_integer(v, settings["rounding"]), settings)
+        shifted = np.asarray(x.astype(np.float64) + sign * z).astype(x.dtype)
+        v = quotient(shifted, s, settings["scaling"])
+        return ranged(round_to_integer(v, settings["rounding"]), settings)
 
     return answer
 
@@ -120,11 +115,10 @@ def _z_and_x(sign: int) -> Answer:
 def _subnormals_flushed(args: Arguments, settings: Settings) -> Any:
     x, s, z = broadcast(args, settings)
     normal = FLOATS[settings["dtype"]][2]
-    with np.errstate(all="ignore"):
-        flat = np.where(np.abs(x.astype(np.float64)) < normal, x * x.dtype.type(0), x).astype(x.dtype)
-        s = np.where(s < normal, 0.0, s)
-        v = quotient(flat, s, settings["scaling"])
-        v = np.where(np.abs(v) < normal, 0.0, v)
+    flat = np.where(np.abs(x.astype(np.float64)) < normal, x * x.dtype.type(0), x).astype(x.dtype)
+    s = np.where(s < normal, 0.0, s)
+    v = quotient(flat, s, settings["scaling"])
+    v = np.where(np.abs(v) < normal, 0.0, v)
     return finished(v, z, settings)
 
 

@@ -34,8 +34,7 @@ def _where(mask: Mask) -> Answer:
     """Return the fault of another mask."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        with np.errstate(all="ignore"):
-            return passed(args, np.broadcast_to(mask(args, settings), args[0].shape))
+        return passed(args, np.broadcast_to(mask(args, settings), args[0].shape))
 
     return answer
 
@@ -97,9 +96,8 @@ def _on_upstream(change: Callable[[Array, Arguments, Settings], Array]) -> Answe
     """Return the fault of passing something else, made of the upstream in float64."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        with np.errstate(all="ignore"):
-            upstream = change(args[3].astype(np.float64), args, settings)
-            return np.where(inside(args, settings), upstream, 0.0)
+        upstream = change(args[3].astype(np.float64), args, settings)
+        return np.where(inside(args, settings), upstream, 0.0)
 
     return answer
 
@@ -111,8 +109,7 @@ def _on_gradient(change: Callable[[Array], Array]) -> Answer:
 
 def _in(name: str) -> Callable[[Array], Array]:
     def narrow(values: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
+        return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
 
     return narrow
 
@@ -124,11 +121,10 @@ def _held_in(name: str) -> Answer:
 
 def _half_at_ends(args: Arguments, settings: Settings) -> Any:
     """Take the gradient of min and max, which give half of it to each of two equal operands."""
-    with np.errstate(all="ignore"):
-        open_range = inside(args, {**settings, "boundary": "zero"})
-        half = (args[3].astype(np.float64) / 2).astype(args[3].dtype)
-        flags = inside(args, settings)
-        return np.where(flags & ~open_range, half, passed(args, flags))
+    open_range = inside(args, {**settings, "boundary": "zero"})
+    half = (args[3].astype(np.float64) / 2).astype(args[3].dtype)
+    flags = inside(args, settings)
+    return np.where(flags & ~open_range, half, passed(args, flags))
 
 
 def _half_at_value_ends(args: Arguments, settings: Settings) -> Any:
@@ -163,19 +159,17 @@ def _multiplied(**other: Callable[[Settings], str]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         changed = {**settings, **{name: value(settings) for name, value in other.items()}}
-        with np.errstate(all="ignore"):
-            return args[3] * inside(args, changed).astype(args[3].dtype)
+        return args[3] * inside(args, changed).astype(args[3].dtype)
 
     return answer
 
 
 def _multiplied_with_halves(args: Arguments, settings: Settings) -> Any:
-    with np.errstate(all="ignore"):
-        open_range, flags = (
-            inside(args, {**settings, "boundary": "zero"}),
-            inside(args, {**settings, "boundary": "pass"}),
-        )
-        return args[3] * ((open_range + flags.astype(np.float64)) / 2).astype(args[3].dtype)
+    open_range, flags = (
+        inside(args, {**settings, "boundary": "zero"}),
+        inside(args, {**settings, "boundary": "pass"}),
+    )
+    return args[3] * ((open_range + flags.astype(np.float64)) / 2).astype(args[3].dtype)
 
 
 def _scaled(power: int) -> Answer:

@@ -65,8 +65,7 @@ def _back(value: Callable[[Array, Array, Array, "np.dtype[Any]"], Array]) -> Ans
         x, s, z = broadcast(args, settings)
         codes = converted(args, settings).astype(np.float64)
         dtype = float_dtype(settings["dtype"])
-        with np.errstate(all="ignore"):
-            return np.broadcast_to(value(codes, s, z.astype(np.float64), dtype), x.shape).astype(dtype)
+        return np.broadcast_to(value(codes, s, z.astype(np.float64), dtype), x.shape).astype(dtype)
 
     return answer
 
@@ -76,17 +75,15 @@ def _both_ways(scale: Callable[[Array], Array] = np.asarray, zero: Callable[[Arr
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, s, z = broadcast(args, settings)
-        with np.errstate(all="ignore"):
-            s, z = _in(settings["dtype"])(scale(s)), zero(z)
-            codes = finished(steps_of(x, s, settings), z, settings)
-            return _times(codes - z, s, settings)
+        s, z = _in(settings["dtype"])(scale(s)), zero(z)
+        codes = finished(steps_of(x, s, settings), z, settings)
+        return _times(codes - z, s, settings)
 
     return answer
 
 
 def _times(n: Array, s: Array, settings: Settings) -> Array:
-    with np.errstate(all="ignore"):
-        return np.asarray((n * s).astype(float_dtype(settings["dtype"])))
+    return np.asarray((n * s).astype(float_dtype(settings["dtype"])))
 
 
 def _elementwise(x: Array, s: Array, z: Array, settings: Settings) -> Array:
@@ -132,8 +129,7 @@ def _infinite(give: Callable[[Array], Array]) -> Answer:
 
 def _in(name: str) -> Callable[[Array], Array]:
     def narrow(values: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
+        return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
 
     return narrow
 
@@ -154,9 +150,8 @@ def _computed_in(name: str) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, s, z = args
-        with np.errstate(all="ignore"):
-            narrow = x.astype(float_dtype(name)), np.asarray(s).astype(float_dtype(name)), z
-            return other_values(narrow, {**settings, "dtype": name}).astype(x.dtype)
+        narrow = x.astype(float_dtype(name)), np.asarray(s).astype(float_dtype(name)), z
+        return other_values(narrow, {**settings, "dtype": name}).astype(x.dtype)
 
     return answer
 
@@ -170,12 +165,11 @@ def _from_x_min(args: Arguments, settings: Settings) -> Any:
     """Clip x to the range of values, count steps from x_min and add x_min again, all in the dtype."""
     x, s, z = broadcast(args, settings)
     dtype = x.dtype
-    with np.errstate(all="ignore"):
-        low, high = ((end - z) * s for end in limits(settings))
-        x_min, x_max = low.astype(dtype), high.astype(dtype)
-        shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(dtype)
-        steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"]).astype(dtype)
-        return np.asarray((steps * s.astype(dtype)).astype(dtype) + x_min)
+    low, high = ((end - z) * s for end in limits(settings))
+    x_min, x_max = low.astype(dtype), high.astype(dtype)
+    shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(dtype)
+    steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"]).astype(dtype)
+    return np.asarray((steps * s.astype(dtype)).astype(dtype) + x_min)
 
 
 def _integers(values: Array, args: Arguments, settings: Settings) -> Array:
@@ -184,8 +178,7 @@ def _integers(values: Array, args: Arguments, settings: Settings) -> Array:
 
 def _zero_keeps_sign(values: Array, args: Arguments, settings: Settings) -> Array:
     v, _ = staged(args, settings)
-    with np.errstate(invalid="ignore"):
-        steps = round_to_integer(v, settings["rounding"])
+    steps = round_to_integer(v, settings["rounding"])
     return np.where((values == 0) & (steps == 0) & np.signbit(steps), -0.0, values)
 
 
