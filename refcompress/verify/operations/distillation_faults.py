@@ -8,7 +8,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.mlp.error_bounds import precision_of
 from refcompress.verify.operation import Arguments, Fault, Settings
-from refcompress.verify.operations.bounded import Answer, BoundIn, low_precision_faults, wide
+from refcompress.verify.operations.bounded import Answer, BoundIn, rounded_to, wide
 from refcompress.verify.operations.distillation_answers import (
     LOGITS,
     Logits,
@@ -54,7 +54,7 @@ def _with_rounding(answer: Answer, bound: Answer | None) -> Answer:
 
     def of(args: Arguments, settings: Settings) -> Any:
         value = np.abs(answer(args, settings))
-        rounding = 64 * precision_of(settings["dtype"]).unit * np.nan_to_num(value)
+        rounding = 64 * precision_of(settings["dtype"]).unit * value
         return np.where(np.isfinite(value), rounding if bound is None else rounding + bound(args, settings), 0.0)
 
     return of
@@ -143,9 +143,7 @@ def _direct(terms: Callable[[Array, Array], Any]) -> Terms:
 
 def _both(s: Array, t: Array, settings: Settings) -> Any:
     a, b = log_softmax(s), log_softmax(t)
-    return divergence(a, b, {**settings, "direction": "forward"}) + divergence(
-        a, b, {**settings, "direction": "reverse"}
-    )
+    return sum(divergence(a, b, {**settings, "direction": d}) for d in DIRECTIONS)
 
 
 def _from_the_mean(s: Array, t: Array, settings: Settings) -> Any:
@@ -192,16 +190,16 @@ def _in_float32(exact: Answer, bound: BoundIn) -> Fault:
 
     The bounds of 16 bits are so wide that they would explain anything: that fault is not declared.
     """
-    fault = next(fault for fault in low_precision_faults(exact, bound) if fault.name == "in_float32")
+    shortened = rounded_to("float32", exact)
 
     def own(args: Arguments, settings: Settings) -> Any:
-        apart = fault.bound if fault.bound is not None and settings["dtype"] == "float64" else None
-        return apart(args, settings) if apart is not None else np.zeros(np.shape(exact(args, settings)))
+        """Return how far two honest results in float32 may be apart; nothing where the answer is the right one."""
+        return 2 * bound(args, "float32", settings) if settings["dtype"] == "float64" else 0.0
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        return fault.answer(args, settings) if settings["dtype"] == "float64" else exact(args, settings)
+        return shortened(args, settings) if settings["dtype"] == "float64" else exact(args, settings)
 
-    return Fault(fault.name, fault.statement, answer, own)
+    return Fault("in_float32", "computes in float32: its errors are what such arithmetic explains", answer, own)
 
 
 LOSS_FAULTS = (
@@ -239,7 +237,7 @@ LOSS_FAULTS = (
     _fault(
         "entropy_alone",
         "leaves the cross-entropy out: it is the negative entropy",
-        _weighed(lambda first, second: np.where(np.exp(first) > 0, np.exp(first) * first, 0.0)),
+        _weighed(lambda first, second: np.exp(first) * first),
     ),
     _fault("both_directions", "adds both directions", of_scaled(_both), _of_both(loss_bound_in)),
     _fault(
@@ -312,7 +310,7 @@ LOSS_FAULTS = (
 
 def _teacher_slope(s: Array, t: Array, settings: Settings) -> Any:
     """Return the derivative by the teacher's logits: the other direction, with the two exchanged."""
-    other = "reverse" if settings["direction"] == "forward" else "forward"
+    other = next(d for d in DIRECTIONS if d != settings["direction"])
     return slope(log_softmax(t), log_softmax(s), {**settings, "direction": other})
 
 
