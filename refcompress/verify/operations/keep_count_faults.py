@@ -17,11 +17,7 @@ HALF, MOST = Fraction(1, 2), Fraction(99, 100)
 
 def _of_part(part: Callable[[float], Fraction]) -> Answer:
     """Count rightly, but for another sparsity."""
-
-    def answer(args: Arguments, settings: Settings) -> Any:
-        return counted((args[0], min(max(part(args[1]), Fraction(0)), Fraction(1))), settings)
-
-    return answer
+    return lambda args, settings: counted((args[0], part(args[1])), settings)
 
 
 def _of_count(change: Callable[[int, int], int]) -> Answer:
