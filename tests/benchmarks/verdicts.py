@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.extra import numpy as hnp
 from timing import show
 
@@ -92,6 +92,8 @@ def plain_way(member):
         find(given, differs, settings=PLAIN)
     except NoSuchExample:
         return False, time.perf_counter() - start
+    except Flaky:
+        pass  # what answers otherwise the second time is found too: hypothesis says so
     return True, time.perf_counter() - start
 
 
