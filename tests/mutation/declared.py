@@ -1,10 +1,9 @@
 """Try the changes of a module of ``verify/operations`` by what the operations declare, which is soon seen.
 
 A table is all declarations, and ``tests/verify/declarations.py`` works out the parts of each, piece by piece. A process
-that has done so, and has seen which code each piece ran, forks for each change: the child imports the changed module
-and those that import it, works out the pieces that run the changed code, and stops at the first value that is another.
-Those are values of which ``declarations.json`` holds the digests, so that a test fails by them. What changes no value
-is left to the other tests.
+that has done so forks for each change: the child imports the changed module and those that import it, works out the
+pieces that are made of other code now, and stops at the first value that is another. Those are values of which
+``declarations.json`` holds the digests, so that a test fails by them. What changes no value is left to the other tests.
 """
 
 import ast
@@ -22,8 +21,8 @@ import types
 import warnings
 
 import numpy as np
-from forked import FORK, Changed, alone, within
-from swap import beside, changed_codes, codes, compiled
+from forked import Changed, served, within
+from swap import beside, codes
 
 PACKAGE = "refcompress.verify.operations"
 SECONDS = 120  # for one change
@@ -35,23 +34,6 @@ def value_marks(values):
 
     for value in values:
         yield hashlib.sha256(plain(value).encode()).digest()[:8]
-
-
-def traced(folder, work):
-    """Do some work; return what it gives, the code objects of a folder's modules that it ran, and its seconds."""
-    ran = {}
-
-    def enter(frame, event, argument):
-        if frame.f_code.co_filename.startswith(folder):
-            ran[id(frame.f_code)] = frame.f_code
-
-    start = time.perf_counter()
-    sys.settrace(enter)
-    try:
-        result = work()
-    finally:
-        sys.settrace(None)
-    return result, set(ran.values()), time.perf_counter() - start
 
 
 def imports_of(path):
@@ -70,13 +52,6 @@ def importers(imports, name):
         found |= more
         more = {other for other, used in imports.items() if used & more} - found
     return {*found, PACKAGE}
-
-
-def lines_around(old, text):
-    """Return the lines about the first that has changed: an entry of a table has its name there."""
-    before, after = old.splitlines(), text.splitlines()
-    at = next(i for i, (a, b) in enumerate(itertools.zip_longest(before, after)) if a != b)
-    return "\n".join(before[max(at - 3, 0) : at + 2])
 
 
 def is_data(value):
@@ -144,111 +119,86 @@ class Declared:
     """A process that has worked out all that some operations declare, and tries changes in forks of itself."""
 
     def __init__(self, root, operations):
-        self.folder = root.joinpath(*PACKAGE.split("."))
         self.operations = operations
-        self.imports = {f"{PACKAGE}.{path.stem}": imports_of(path) for path in self.folder.glob("*.py")}
-        self.here, self.there = FORK.Pipe()
-        self.process = FORK.Process(target=self.serve)
-        self.process.start()
-        self.there.close()
+        folder = root.joinpath(*PACKAGE.split("."))
+        self.imports = {f"{PACKAGE}.{path.stem}": imports_of(path) for path in folder.glob("*.py")}
+        self.here, self.process = served(self.serve)
 
-    def serve(self):
-        alone()
-        self.here.close()
+    def serve(self, there):
         sys.path.insert(0, "tests")
-        _, self.at_import, _ = traced(str(self.folder), lambda: importlib.import_module("verify.declarations"))
-        warnings.simplefilter("error")  # as in the test run
-        self.work_out()
-        self.there.send(None)
+        try:
+            self.work_out()
+        except Exception as error:
+            there.send(f"{type(error).__name__}: {error}")
+            return
+        there.send(None)
         wins = collections.Counter()
-        while (asked := self.there.recv()) is not None:
-            name, path, old, text, function = asked
-            status, by, _ = within(self.changed, (name, path, old, text, function, wins), SECONDS)
+        while (asked := there.recv()) is not None:
+            name, path, text, function = asked
+            status, by, _ = within(self.changed, (name, path, text, function, wins), SECONDS)
             wins[function, by] += 1
-            self.there.send((status, by))
+            there.send((status, by))
 
     def work_out(self):
-        """Work out every call and every piece: their marks, the code they run and the time they take."""
-        from verify import rivals
-        from verify.declarations import FILE, PARTS, digest, settings_of
+        """Work out every piece: the marks of its values, what it is made of and the time it takes."""
+        from verify.declarations import FILE, PARTS, digest
 
         from refcompress.verify.operations import OPERATIONS
 
+        warnings.simplefilter("error")  # as in the test run
         declared = json.loads(FILE.read_text())
-        self.calls, self.marks, self.ran, self.seconds, self.shapes = {}, {}, {}, {}, {}
-        for name in self.operations:
-            operation = OPERATIONS[name]
-            for settings, case in itertools.product(settings_of(operation), operation.cases):
-                before = set(rivals.CALLS)
-                _, ran, _ = traced(str(self.folder), lambda s=settings, c=case, o=operation: rivals.calls(o, s, c))
-                self.calls |= dict.fromkeys(set(rivals.CALLS) - before, ran)
-            shape = shapes(PACKAGE)
-            for part, pieces in PARTS.items():
-                made, making, _ = traced(str(self.folder), lambda p=pieces, o=operation: p(o))
-                for piece in made:
-                    key = name, part, piece
-                    values, ran, self.seconds[key] = traced(str(self.folder), lambda m=made, p=piece: list(m[p]))
-                    if digest(values) != declared[name][part][piece]:
-                        raise ValueError(f"{key} is not what declarations.json says")
-                    self.marks[key], self.ran[key] = list(value_marks(values)), ran | making
-                    self.shapes[key] = drawn_from(operation, part, piece, shape)
+        self.marks, self.shapes, self.seconds = {}, {}, {}
+        shape = shapes(PACKAGE)
+        for name, (part, pieces) in itertools.product(self.operations, PARTS.items()):
+            for piece, made in pieces(OPERATIONS[name]).items():
+                key, start = (name, part, piece), time.perf_counter()
+                values = list(made)
+                self.seconds[key] = time.perf_counter() - start
+                if digest(values) != declared[name][part][piece]:
+                    raise ValueError(f"{' '.join(key)} is not what declarations.json says")
+                self.marks[key] = list(value_marks(values))
+                self.shapes[key] = drawn_from(OPERATIONS[name], part, piece, shape)
 
-    def changed(self, pipe, name, path, old, text, function, wins):
+    def changed(self, pipe, name, path, text, function, wins):
         """Import a changed module and work out what it may have changed; what a process for ``within`` does."""
         os.setpgid(0, 0)
-        changed = changed_codes(compiled(old, str(path)), compiled(text, str(path)))
-        made = {code for outer in changed or () if outer.co_name != "<module>" for code in codes(outer)}
-        around = lines_around(old, text)
-
-        def late(key):
-            likely = made & self.ran[key] or f'"{key[2]}"' in around
-            return not likely, self.seconds[key] / (1 + 20 * wins[function, key])
-
         try:
-            by = self.first_difference(name, path, text, changed, late)
+            by = self.first_difference(name, path, text, lambda key: self.seconds[key] / (1 + 20 * wins[function, key]))
         except Exception as error:
             by = type(error).__name__
         pipe.send((int(by is not None), by, {}))
 
-    def first_difference(self, name, path, text, codes, late):
+    def first_difference(self, name, path, text, late):
         """Return a piece that has other values now, or None; those that ``late`` puts last are worked out last."""
-        from verify import rivals
         from verify.declarations import PARTS
+        from verify.rivals import CALLS
 
         for module in importers(self.imports, name) & set(sys.modules):
             del sys.modules[module]
         sys.meta_path.insert(0, Changed(name, path, text))
-        operations = importlib.import_module(PACKAGE).OPERATIONS
-        anything = codes is None or bool(codes & self.at_import)
-        touched = {call for call, ran in self.calls.items() if anything or codes & ran}
-        for call in touched:
-            del rivals.CALLS[call]
-        whose = {call[0] for call in touched}
-        asked = [key for key, ran in self.ran.items() if anything or codes & ran or key[0] in whose]
-        asked.sort(key=late)
-        made, shape = {}, shapes(PACKAGE)
-        for operation, part, piece in asked:
+        operations, shape = importlib.import_module(PACKAGE).OPERATIONS, shapes(PACKAGE)
+        asked = [key for key, old in self.shapes.items() if drawn_from(operations[key[0]], *key[1:], shape) != old]
+        for call in [c for c in CALLS if (c[0], "cases", c[1]) in asked]:
+            del CALLS[call]
+        made = {}
+        for key in sorted(asked, key=late):
+            operation, part, piece = key
             if (operation, part) not in made:
                 made[operation, part] = PARTS[part](operations[operation])
                 if list(made[operation, part]) != [key[2] for key in self.marks if key[:2] == (operation, part)]:
                     return operation, part, "names"
-            if drawn_from(operations[operation], part, piece, shape) == self.shapes[operation, part, piece]:
-                continue
             now = value_marks(made[operation, part][piece])
-            if any(a != b for a, b in itertools.zip_longest(self.marks[operation, part, piece], now)):
-                return operation, part, piece
+            if any(a != b for a, b in itertools.zip_longest(self.marks[key], now)):
+                return key
         return None
 
-    def ready(self):
-        """Wait until all is worked out; return whether it is what the file says."""
-        try:
-            return self.here.recv() is None
-        except EOFError:
-            return False
+    def problem(self):
+        """Wait until all is worked out; return why it cannot be, or None."""
+        return self.here.recv()
 
-    def attempt(self, name, path, old, change):
+    def attempt(self, name, path, change):
         """Return whether a declaration is another with this change, and what tells so."""
-        self.here.send((name, path, old, change.text, change.place[0]))
+        self.here.send((name, path, change.text, change.place[0]))
         status, by = self.here.recv()
         return status, by if isinstance(by, str) or by is None else " ".join(by)
 

@@ -42,6 +42,22 @@ def alone():
     sys.dont_write_bytecode = False  # the modules that were not changed are compiled once, not for every change
 
 
+def served(target, *args):
+    """Start a process that is asked on a pipe; return this end of the pipe, and the process."""
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=serve, args=(here, there, target, *args))
+    process.start()
+    there.close()
+    return here, process
+
+
+def serve(here, there, target, *args):
+    """Leave the other end to the process that started this one, and run."""
+    alone()
+    here.close()
+    target(there, *args)
+
+
 def within(target, args, timeout):
     """Return what a forked process sends: how its tests end (0: all pass), which failed, and the seconds of each."""
     receiver, sender = FORK.Pipe(duplex=False)

@@ -36,7 +36,7 @@ from pathlib import Path
 
 from changes import changes
 from declared import Declared
-from forked import FORK, Changed, alone, within
+from forked import Changed, alone, served, within
 from swap import compiled, exchange, functions_of
 
 ROOT = Path(__file__).parents[2]
@@ -164,14 +164,10 @@ class Server:
 
     def __init__(self, name, path, source, tests):
         self.name, self.path, self.source = name, path, source
-        self.here, self.there = FORK.Pipe()
-        self.process = FORK.Process(target=self.serve, args=(tests,))
-        self.process.start()
-        self.there.close()
+        self.here, self.process = served(self.serve, tests)
 
-    def serve(self, tests):
-        alone()
-        self.here.close()
+    def serve(self, there, tests):
+        self.there = there
         session(self.name, self.path, self.source, tests, Watch({}), self)
 
     def pytest_runtestloop(self, session):
@@ -316,7 +312,7 @@ def try_all(module, options, declared):
         for number, change in enumerate(found, 1):
             if change.digest in noticed or reason(change):
                 continue
-            status, by = declared.attempt(name, path, source, change) if declared else (0, None)
+            status, by = declared.attempt(name, path, change) if declared else (0, None)
             if not status and not (declared and options.declared):
                 tests = tests or Tests(module, name, path, source)
                 status, by = tests.attempt(change.text, wins)
@@ -385,8 +381,9 @@ def declared_by(module, before):
     if not operations:
         return None
     declared = Declared(ROOT, operations)
-    if not declared.ready():
-        print(f"{', '.join(operations)}: not what declarations.json says", file=sys.stderr)
+    problem = declared.problem()
+    if problem is not None:
+        print(f"{', '.join(operations)}: {problem}", file=sys.stderr)
         sys.exit(2)
     return declared
 

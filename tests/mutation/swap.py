@@ -28,15 +28,7 @@ def codes(code):
 def beside(code):
     """What a code object does by itself, without the functions and classes that it makes."""
     plain = [constant for constant in code.co_consts if not isinstance(constant, types.CodeType)]
-    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
-    return code.co_code, names, repr(plain)
-
-
-def changed_codes(old, new):
-    """Return those of the code objects of a text that do something else in another, or None if they are no pairs."""
-    if [code.co_qualname for code in old] != [code.co_qualname for code in new]:
-        return None
-    return {a for a, b in zip(old, new, strict=True) if beside(a) != beside(b)}
+    return code.co_code, code.co_names, repr(plain)
 
 
 def functions_of(name):
@@ -46,10 +38,11 @@ def functions_of(name):
 
 def exchange(functions, old, new):
     """Give functions made from one text the code of the other; return whether that is all that has changed."""
-    codes = changed_codes(old, new)
-    if codes is None or not all(code.co_flags & OF_A_FUNCTION for code in codes):
+    if [code.co_qualname for code in old] != [code.co_qualname for code in new]:
         return False
     pairs = list(zip(old, new, strict=True))
+    if any(beside(a) != beside(b) for a, b in pairs if not a.co_flags & OF_A_FUNCTION):
+        return False
     changed = {a: b for a, b in pairs if a != b}
     if any(a.co_freevars != b.co_freevars for a, b in changed.items()):
         return False
