@@ -24,6 +24,10 @@ def full(operation, settings):
     return {**operation.defaults, **settings}
 
 
+def fault_named(operation, name):
+    return next(fault for fault in operation.faults if fault.name == name)
+
+
 def rivals_of(operation, settings):
     return {
         rival.fault or " ".join(f"{k}={v}" for k, v in rival.settings.items()): rival

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.fixed_point import nearest_float, rounded
-from verify.rivals import full, killed
+from verify.rivals import fault_named, full, killed
 
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
@@ -33,10 +33,6 @@ def calls(operation, settings):
 
 def case_named(operation, name):
     return next(case for case in operation.cases if case.name == name)
-
-
-def fault_named(operation, name):
-    return next(fault for fault in operation.faults if fault.name == name)
 
 
 @pytest.mark.parametrize("number", range(16))

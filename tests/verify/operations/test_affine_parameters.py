@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import affine as oracle
 from oracles.fixed_point import rounded
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
@@ -24,10 +24,6 @@ EVERY = [
 
 def calls(settings):
     return [(case, args) for case in AFFINE_PARAMETERS.cases for args in case.make(full(AFFINE_PARAMETERS, settings))]
-
-
-def fault_named(name):
-    return next(fault for fault in AFFINE_PARAMETERS.faults if fault.name == name)
 
 
 @pytest.mark.parametrize("number", range(10))
@@ -134,7 +130,7 @@ def test_a_fraction_is_rounded_by_the_word(v, word):
 )
 def test_a_fault_of_affine_parameters_answers_as_it_says(name, ends, settings, answer):
     chosen = full(AFFINE_PARAMETERS, settings)
-    got = tuple(np.asarray(part).tolist() for part in fault_named(name).answer(ends, chosen))
+    got = tuple(np.asarray(part).tolist() for part in fault_named(AFFINE_PARAMETERS, name).answer(ends, chosen))
     right = tuple(part.tolist() for part in AFFINE_PARAMETERS.answer(ends, chosen))
     assert got == answer
     assert right != answer or name == "zero_point_half_away"

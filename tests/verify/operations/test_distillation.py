@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
@@ -85,13 +85,13 @@ def test_a_gradient_is_worked_out_by_hand():
     ],
 )
 def test_a_wrong_loss_is_what_its_name_says(name, value):
-    fault = next(f for f in DISTILLATION_LOSS.faults if f.name == name)
+    fault = fault_named(DISTILLATION_LOSS, name)
     answer = fault.answer((STUDENT, TEACHER), full(DISTILLATION_LOSS, {}))
     assert answer == pytest.approx(value, abs=1e-6)
 
 
 def test_probabilities_for_log_probabilities_give_a_negative_divergence():
-    fault = next(f for f in DISTILLATION_LOSS.faults if f.name == "probabilities")
+    fault = fault_named(DISTILLATION_LOSS, "probabilities")
     under = full(DISTILLATION_LOSS, {"temperature": 2, "scaled": False})
     assert fault.answer((TEACHER, TEACHER), under) == pytest.approx(-1.189, abs=5e-4)
 
@@ -108,7 +108,7 @@ def test_probabilities_for_log_probabilities_give_a_negative_divergence():
     ],
 )
 def test_a_wrong_gradient_is_what_its_name_says(name, value):
-    fault = next(f for f in DISTILLATION_GRADIENT.faults if f.name == name)
+    fault = fault_named(DISTILLATION_GRADIENT, name)
     answer = fault.answer((STUDENT, TEACHER), full(DISTILLATION_GRADIENT, {"temperature": 2}))
     assert answer[0] == pytest.approx(value, abs=1e-4)
 

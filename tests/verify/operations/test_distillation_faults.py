@@ -2,7 +2,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify.operations.distillation import DISTILLATION_GRADIENT, DISTILLATION_LOSS
 from refcompress.verify.operations.distillation_answers import (
@@ -26,10 +26,6 @@ OF_BOTH = {
 }
 
 
-def fault_of(operation, name):
-    return next(f for f in operation.faults if f.name == name)
-
-
 @EACH
 @pytest.mark.parametrize(
     ("name", "scaled", "times"),
@@ -45,7 +41,7 @@ def fault_of(operation, name):
 def test_a_factor_too_many_is_what_its_name_says(operation, name, scaled, times):
     under = full(operation, {"temperature": 3, "scaled": scaled})
     right = operation.answer((STUDENT, TEACHER), under)
-    answer = fault_of(operation, name).answer((STUDENT, TEACHER), under)
+    answer = fault_named(operation, name).answer((STUDENT, TEACHER), under)
     np.testing.assert_allclose(answer, np.asarray(right) * times, rtol=1e-12)
 
 
@@ -53,7 +49,9 @@ def test_a_factor_too_many_is_what_its_name_says(operation, name, scaled, times)
 def test_scaled_once_has_the_temperature_once(scaled, times):
     under = full(DISTILLATION_LOSS, {"temperature": 3, "scaled": scaled})
     right = DISTILLATION_LOSS.answer((STUDENT, TEACHER), under)
-    assert fault_of(DISTILLATION_LOSS, "scaled_once").answer((STUDENT, TEACHER), under) == pytest.approx(right * times)
+    assert fault_named(DISTILLATION_LOSS, "scaled_once").answer((STUDENT, TEACHER), under) == pytest.approx(
+        right * times
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +65,9 @@ def test_scaled_once_has_the_temperature_once(scaled, times):
     ],
 )
 def test_a_wrong_loss_is_worked_out_from_probabilities(name, value):
-    answer = fault_of(DISTILLATION_LOSS, name).answer((STUDENT, TEACHER), full(DISTILLATION_LOSS, {"temperature": 1}))
+    answer = fault_named(DISTILLATION_LOSS, name).answer(
+        (STUDENT, TEACHER), full(DISTILLATION_LOSS, {"temperature": 1})
+    )
     assert answer == pytest.approx(value, rel=1e-12)
 
 
@@ -82,7 +82,7 @@ def test_a_wrong_loss_is_worked_out_from_probabilities(name, value):
 def test_a_wrong_gradient_is_worked_out_from_probabilities(name, value):
     under = full(DISTILLATION_GRADIENT, {"temperature": 1})
     args = STUDENT[:1, None], TEACHER[:1, None]  # three dimensions, of which the last one is that of the classes
-    answer = fault_of(DISTILLATION_GRADIENT, name).answer(args, under)
+    answer = fault_named(DISTILLATION_GRADIENT, name).answer(args, under)
     np.testing.assert_allclose(answer, [[[value, -value]]], rtol=1e-12)
 
 
@@ -108,7 +108,7 @@ def test_the_bound_of_a_fault_is_64_roundings_and_what_larger_logits_or_other_te
 def test_an_infinity_or_a_nan_of_a_fault_is_one_and_not_near_one(operation):
     under = full(operation, {"dtype": "float32"})
     args = np.array([[1e4, 0.0]]), np.array([[0.0, 1e4]])
-    fault = fault_of(operation, "overflow")
+    fault = fault_named(operation, "overflow")
     with np.errstate(all="ignore"):
         assert not np.isfinite(fault.answer(args, under)).any()
         assert (fault.bound(args, under) == 0).all()
@@ -116,7 +116,7 @@ def test_an_infinity_or_a_nan_of_a_fault_is_one_and_not_near_one(operation):
 
 @EACH
 def test_in_float32_is_a_fault_of_float64_alone(operation):
-    fault, (exact, bound_in) = fault_of(operation, "in_float32"), OF[operation.name]
+    fault, (exact, bound_in) = fault_named(operation, "in_float32"), OF[operation.name]
     args = STUDENT, TEACHER
     for dtype in ("float16", "float32"):
         under = full(operation, {"dtype": dtype})

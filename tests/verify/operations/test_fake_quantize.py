@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import affine as oracle
-from verify.rivals import full, rivals_of
+from verify.rivals import fault_named, full, rivals_of
 
 from refcompress import fake_quantize_gradient
 from refcompress.verify import check
@@ -28,10 +28,6 @@ def some_settings(operation, number):
 
 def calls(operation, settings):
     return [(case, args) for case in operation.cases for args in case.make(settings)]
-
-
-def fault_named(operation, name):
-    return next(fault for fault in operation.faults if fault.name == name)
 
 
 def region_named(operation, name):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import fixed_point as oracle
-from verify.rivals import full, killed, rivals_of
+from verify.rivals import fault_named, full, killed, rivals_of
 
 from refcompress import dequantize, fraction_bits, quantize
 from refcompress.rounding import ROUNDING
@@ -41,10 +41,6 @@ def case_named(operation, name):
 
 def law_named(operation, name):
     return next(law for law in operation.laws if law.name == name)
-
-
-def fault_named(operation, name):
-    return next(fault for fault in operation.faults if fault.name == name)
 
 
 def mask_named(operation, name, args, settings):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify.operations.network import MLP_GRADIENTS
 
@@ -22,12 +22,12 @@ ARGS = [np.array([[1.0]]), np.array([[2.0]])], [np.zeros(1), np.zeros(1)], np.ar
     ],
 )
 def test_a_wrong_gradient_is_what_its_name_says(name, part, value):
-    fault = next(f for f in MLP_GRADIENTS.faults if f.name == name)
+    fault = fault_named(MLP_GRADIENTS, name)
     assert fault.answer(ARGS, full(MLP_GRADIENTS, {}))[part][-1].item() == pytest.approx(value, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(("name", "share"), [("at_zero_1", 1.0), ("at_zero_half", 0.5)])
 def test_the_derivative_at_zero_shows_where_a_target_is_missed_there(name, share):
-    fault = next(f for f in MLP_GRADIENTS.faults if f.name == name)
+    fault = fault_named(MLP_GRADIENTS, name)
     args = (*ARGS[:3], np.array([[2.0], [6], [3]]))
     assert fault.answer(args, full(MLP_GRADIENTS, {}))[1][0].item() == share * 2 * (0 - 3) / 3 * 2

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles.pruning import count
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify import check
 from refcompress.verify.operations.keep_count import KEEP_COUNT
@@ -19,7 +19,7 @@ def calls(settings):
 
 
 def fault(name, *args, **settings):
-    found = next(f for f in KEEP_COUNT.faults if f.name == name)
+    found = fault_named(KEEP_COUNT, name)
     return found.answer(args, full(KEEP_COUNT, settings))
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify.operations.losses import MSE_GRADIENT, MSE_LOSS
 
@@ -22,7 +22,7 @@ STUDENT, TEACHER = np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [0, 1]])  #
     ],
 )
 def test_a_wrong_loss_is_what_its_name_says(name, value):
-    fault = next(f for f in MSE_LOSS.faults if f.name == name)
+    fault = fault_named(MSE_LOSS, name)
     assert fault.answer((STUDENT, TEACHER), full(MSE_LOSS, {})) == pytest.approx(value, rel=1e-15, abs=0)
 
 
@@ -38,7 +38,7 @@ def test_a_wrong_loss_is_what_its_name_says(name, value):
     ],
 )
 def test_a_wrong_gradient_is_what_its_name_says(name, value):
-    fault = next(f for f in MSE_GRADIENT.faults if f.name == name)
+    fault = fault_named(MSE_GRADIENT, name)
     assert fault.answer((STUDENT, TEACHER), full(MSE_GRADIENT, {})).tolist() == value
 
 
@@ -60,7 +60,7 @@ SIGNED = np.array([[1.0, -2], [3, 4]]), np.array([[-1.0, 0], [0, 1]])
     ],
 )
 def test_a_wrong_gradient_of_either_sign_is_what_its_name_says(name, value):
-    fault = next(f for f in MSE_GRADIENT.faults if f.name == name)
+    fault = fault_named(MSE_GRADIENT, name)
     np.testing.assert_allclose(fault.answer(SIGNED, full(MSE_GRADIENT, {})), value, rtol=1e-12)
 
 
@@ -72,13 +72,13 @@ def test_a_wrong_gradient_of_either_sign_is_what_its_name_says(name, value):
     ],
 )
 def test_a_wrong_loss_beside_zeros_is_what_its_name_says(name, student, value):
-    fault = next(f for f in MSE_LOSS.faults if f.name == name)
+    fault = fault_named(MSE_LOSS, name)
     args = np.array([student]), np.zeros((1, 2))
     assert fault.answer(args, full(MSE_LOSS, {})) == pytest.approx(value, rel=1e-12)
 
 
 def test_a_difference_of_a_thousandth_is_not_dropped():
-    fault = next(f for f in MSE_GRADIENT.faults if f.name == "small_dropped")
+    fault = fault_named(MSE_GRADIENT, "small_dropped")
     assert fault.answer((np.array([[1e-3, 9e-4]]), np.zeros((1, 2))), full(MSE_GRADIENT, {})).tolist() == [[1e-3, 0]]
 
 
@@ -103,13 +103,13 @@ def test_a_difference_of_a_thousandth_is_not_dropped():
     ids=lambda value: getattr(value, "name", None),
 )
 def test_the_bound_of_a_fault_is_32_units_of_the_sizes_of_its_terms(operation, name, sizes):
-    fault = next(f for f in operation.faults if f.name == name)
+    fault = fault_named(operation, name)
     bound = fault.bound(SIGNED, full(operation, {"dtype": "float32"}))
     np.testing.assert_allclose(bound, 32 * 2.0**-24 * np.array(sizes), rtol=1e-12)
 
 
 @pytest.mark.parametrize("operation", [MSE_LOSS, MSE_GRADIENT], ids=lambda o: o.name)
 def test_in_float32_has_twice_the_bound_of_float32(operation):
-    fault = next(f for f in operation.faults if f.name == "in_float32")
+    fault = fault_named(operation, "in_float32")
     bound = operation.bound(SIGNED, full(operation, {"dtype": "float32"}))
     np.testing.assert_allclose(fault.bound(SIGNED, full(operation, {"dtype": "float64"})), 2 * bound, rtol=1e-7)

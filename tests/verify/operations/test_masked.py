@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles.mlp import sgd_step
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
@@ -23,7 +23,7 @@ def some_settings(number):
 
 def fault(name, w, g, v, mask, **settings):
     settings = full(MASKED_SGD_STEP, settings)
-    found = next(f for f in MASKED_SGD_STEP.faults if f.name == name)
+    found = fault_named(MASKED_SGD_STEP, name)
     return [part.tolist() for part in found.answer(call(w, g, v, mask, settings), settings)]
 
 

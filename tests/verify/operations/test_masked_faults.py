@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.verify.operations.masked import MASKED_SGD_STEP
 from refcompress.verify.operations.masked_cases import call
@@ -8,10 +8,6 @@ from refcompress.verify.operations.masked_cases import call
 # w = 4, gradient 2, velocity 8: g' = 2 + 2 * 4 = 10, v' = 0.75 * 8 + 10 = 16, w' = 4 - 16 / 4 = 0
 CHOSEN = {"lr": 0.25, "momentum": 0.75, "weight_decay": 2.0, "dtype": "float32"}
 SETTINGS = full(MASKED_SGD_STEP, {}) | CHOSEN
-
-
-def fault_of(name):
-    return next(f for f in MASKED_SGD_STEP.faults if f.name == name)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +42,7 @@ def fault_of(name):
     ],
 )
 def test_a_wrong_step_is_what_its_name_says(name, kept, w, v):
-    answer = fault_of(name).answer(call([4], [2], [8], [kept], SETTINGS), SETTINGS)
+    answer = fault_named(MASKED_SGD_STEP, name).answer(call([4], [2], [8], [kept], SETTINGS), SETTINGS)
     assert [part.tolist() for part in answer] == [[w], [v]]
 
 
@@ -55,7 +51,7 @@ def test_the_bound_of_a_fault_is_16_roundings_of_all_its_terms_and_none_where_wh
     # (1 + lr) (|w| (1 + 2 * weight_decay) + 2 |g| + 2 |v|) = 1.25 * (20 + 4 + 16) = 50
     most = 16 * 2.0**-24 * 50 + 32 * 2.0**-149
     args = call([4 * sign] * 2, [2 * sign] * 2, [8 * sign] * 2, [True, False], SETTINGS)
-    w, v = fault_of("velocity_decays").bound(args, SETTINGS)
+    w, v = fault_named(MASKED_SGD_STEP, "velocity_decays").bound(args, SETTINGS)
     np.testing.assert_allclose(w, [most, 0], rtol=1e-12)
     np.testing.assert_allclose(v, [most, most], rtol=1e-12)
     assert np.signbit(w).tolist() == [False, True]  # the sign of a zero is determined, too
@@ -64,7 +60,7 @@ def test_the_bound_of_a_fault_is_16_roundings_of_all_its_terms_and_none_where_wh
 def test_in_float32_has_twice_the_bound_of_float32_and_none_where_it_is_pruned():
     args = call([4] * 2, [2] * 2, [8] * 2, [True, False], SETTINGS)
     right = MASKED_SGD_STEP.bound(args, SETTINGS)
-    own = fault_of("in_float32").bound(args, SETTINGS | {"dtype": "float64"})
+    own = fault_named(MASKED_SGD_STEP, "in_float32").bound(args, SETTINGS | {"dtype": "float64"})
     for a, b in zip(own, right, strict=True):
         np.testing.assert_allclose(a, 2 * b, rtol=1e-7)
         assert np.signbit(a).tolist() == [False, True]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from oracles.packing import packed_row, unpacked_row
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.quantization.packing import ORDERS, unpack_int4
 from refcompress.verify import check
@@ -18,7 +18,7 @@ def calls(operation, given):
 
 
 def fault(operation, name, args, **given):
-    found = next(f for f in operation.faults if f.name == name)
+    found = fault_named(operation, name)
     return np.asarray(found.answer(args, full(operation, given))).tolist()
 
 

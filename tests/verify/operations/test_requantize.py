@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 from oracles.requantize import requantized
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.quantization.requantize import REQUANTIZE_WORDS, requantize, scale_accumulators
 from refcompress.verify import check
@@ -29,7 +29,7 @@ def case_named(name, settings):
 
 
 def fault(name, args, **settings):
-    found = next(f for f in REQUANTIZE.faults if f.name == name)
+    found = fault_named(REQUANTIZE, name)
     return found.answer(args, full(REQUANTIZE, settings)).tolist()
 
 
@@ -167,7 +167,7 @@ def test_the_faults_follow_the_rounding_of_the_settings(rounding):
     acc = np.arange(-99, 100, 3, dtype=np.int32)
     settings = full(REQUANTIZE, {"rounding": rounding})
     args, twice = (acc, 2**30, -2, 0), (acc, 2**30, -1, 0)
-    shifted = next(f for f in REQUANTIZE.faults if f.name == "shift_one_less").answer(args, settings)
+    shifted = fault_named(REQUANTIZE, "shift_one_less").answer(args, settings)
     assert shifted.tolist() == REQUANTIZE.answer(twice, settings).tolist()
 
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles import small_floats as oracle
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.quantization.small_floats import FLOAT8, FORMATS, OVERFLOW_WORDS, cast_float8
 from refcompress.rounding import ROUNDING
@@ -28,7 +28,7 @@ def calls(given):
 
 
 def fault(name):
-    return next(f for f in CAST_FLOAT8.faults if f.name == name)
+    return fault_named(CAST_FLOAT8, name)
 
 
 def given_by(name, x, dtype=np.float32, **given):

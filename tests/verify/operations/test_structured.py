@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 from oracles.pruning import largest
-from verify.rivals import full
+from verify.rivals import fault_named, full
 
 from refcompress.pruning.structured import n_m_sparsify
 from refcompress.verify import check
@@ -21,7 +21,7 @@ def some_settings(number):
 
 
 def fault(name, x, **settings):
-    found = next(f for f in N_M_SPARSIFY.faults if f.name == name)
+    found = fault_named(N_M_SPARSIFY, name)
     return found.answer((np.array(x, np.float32),), full(N_M_SPARSIFY, settings)).tolist()
 
 
