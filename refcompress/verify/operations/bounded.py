@@ -78,30 +78,25 @@ def _arrays(value: Any) -> Iterator[Array]:
         yield value
 
 
+def apart(bound: BoundIn, *dtypes: str) -> Answer:
+    """Return how far two honest results may be apart in any of the dtypes: each stays within its bound."""
+    return lambda args, settings: each(lambda *b: 2 * np.fmax.reduce(b), *(bound(args, d, settings) for d in dtypes))
+
+
+IN_FLOAT32 = "computes in float32: its errors are what such arithmetic explains"
+IN_16_BITS = "computes in 16 bits, float16 or bfloat16: its errors are what such arithmetic explains"
+
+
 def low_precision_faults(exact: Answer, bound: BoundIn) -> tuple[Fault, ...]:
     """Return the faults of computing in a shorter dtype than that of the arrays.
 
-    Rounding the inputs and the result stays within the bound of that dtype, as does any other honest arithmetic in it:
-    two of them are at most twice as far apart.
+    Rounding the inputs and the result stays within the bound of that dtype, as does any other honest arithmetic in it.
     """
-
-    def apart(*dtypes: str) -> Answer:
-        return lambda args, settings: each(
-            lambda *b: 2 * np.fmax.reduce(b), *(bound(args, d, settings) for d in dtypes)
-        )
-
-    text = "its errors are what such arithmetic explains"
+    in_float32 = rounded_to("float32", exact), apart(bound, "float32")
+    in_16_bits = rounded_to("bfloat16", exact), apart(bound, "bfloat16", "float16")
     return (
-        Fault(
-            "in_float32", f"computes in float32: {text}", rounded_to("float32", exact), apart("float32"), coarse=True
-        ),
-        Fault(
-            "in_16_bits",
-            f"computes in 16 bits, float16 or bfloat16: {text}",
-            rounded_to("bfloat16", exact),
-            apart("bfloat16", "float16"),
-            coarse=True,
-        ),
+        Fault("in_float32", IN_FLOAT32, *in_float32, coarse=True),
+        Fault("in_16_bits", IN_16_BITS, *in_16_bits, coarse=True),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.mlp.error_bounds import precision_of
 from refcompress.verify.operation import Arguments, Fault, Settings
-from refcompress.verify.operations.bounded import Answer, BoundIn, rounded_to, wide
+from refcompress.verify.operations.bounded import IN_FLOAT32, Answer, BoundIn, apart, rounded_to, wide
 from refcompress.verify.operations.distillation_answers import (
     LOGITS,
     Logits,
@@ -190,16 +190,17 @@ def _in_float32(exact: Answer, bound: BoundIn) -> Fault:
 
     The bounds of 16 bits are so wide that they would explain anything: that fault is not declared.
     """
-    shortened = rounded_to("float32", exact)
+    shortened, float32_apart = rounded_to("float32", exact), apart(bound, "float32")
 
     def own(args: Arguments, settings: Settings) -> Any:
-        """Return how far two honest results in float32 may be apart; nothing where the answer is the right one."""
-        return 2 * bound(args, "float32", settings) if settings["dtype"] == "float64" else 0.0
+        if settings["dtype"] != "float64":
+            return np.zeros(np.shape(exact(args, settings)))  # the answer is the right one
+        return float32_apart(args, settings)
 
     def answer(args: Arguments, settings: Settings) -> Any:
         return shortened(args, settings) if settings["dtype"] == "float64" else exact(args, settings)
 
-    return Fault("in_float32", "computes in float32: its errors are what such arithmetic explains", answer, own)
+    return Fault("in_float32", IN_FLOAT32, answer, own)
 
 
 LOSS_FAULTS = (

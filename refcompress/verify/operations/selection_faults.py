@@ -67,8 +67,7 @@ def _at_least(x: Array, k: int, settings: Settings) -> Array:
 
 def _at_least_unguarded(x: Array, k: int, settings: Settings) -> Array:
     """Take ``sorted[-k]`` for the threshold, which for k = 0 is the smallest."""
-    m = magnitude(x)
-    return m >= _kth(m, k) if k else np.ones(x.shape, np.bool_)
+    return _at_least(x, k, settings) if k else np.ones(x.shape, np.bool_)
 
 
 def _above(x: Array, k: int, settings: Settings) -> Array:
