@@ -3,6 +3,8 @@
 Unlike the reference they go on where it refuses, as an implementation does that follows other settings.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from refcompress.arguments import Array
@@ -36,6 +38,11 @@ def converted(args: Arguments, settings: Settings) -> Array:
 def limits(settings: Settings) -> tuple[int, int]:
     """Return q_min and q_max."""
     return code_range(settings["bits"], signed=settings["signed"], narrow_range=settings["narrow_range"])
+
+
+def narrowed(name: str) -> Callable[[Array], Array]:
+    """Return the way of floats to a dtype and back to float64."""
+    return lambda values: np.asarray(values).astype(float_dtype(name)).astype(np.float64)
 
 
 def divided(x: Array, s: Array) -> Array:

@@ -15,7 +15,7 @@ from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations.affine_cases import broadcast
 from refcompress.verify.operations.affine_channel_faults import channel_faults
-from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, steps_of
+from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, narrowed, steps_of
 from refcompress.verify.operations.fake_gradient_cases import (
     between,
     end_values,
@@ -107,15 +107,8 @@ def _on_gradient(change: Callable[[Array], Array]) -> Answer:
     return lambda args, settings: change(passed(args, inside(args, settings)))
 
 
-def _in(name: str) -> Callable[[Array], Array]:
-    def narrow(values: Array) -> Array:
-        return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
-
-    return narrow
-
-
 def _held_in(name: str) -> Answer:
-    narrow = _in(name)
+    narrow = narrowed(name)
     return _on_upstream(lambda g, args, settings: narrow(g))
 
 
@@ -175,7 +168,7 @@ def _multiplied_with_halves(args: Arguments, settings: Settings) -> Any:
 def _scaled(power: int) -> Answer:
     def change(upstream: Array, args: Arguments, settings: Settings) -> Array:
         _, s, _ = broadcast(args, settings)
-        return np.asarray(_in(settings["dtype"])(upstream * s if power > 0 else upstream / s))
+        return np.asarray(narrowed(settings["dtype"])(upstream * s if power > 0 else upstream / s))
 
     return _on_upstream(change)
 
@@ -260,7 +253,7 @@ FAULTS = (
     Fault(
         "scale_float16",
         "holds the scale in float16",
-        _quotient(lambda x, s, settings: steps_of(x, _in("float16")(s), settings)),
+        _quotient(lambda x, s, settings: steps_of(x, narrowed("float16")(s), settings)),
     ),
     Fault(
         "scale_multiplied",

@@ -15,7 +15,15 @@ from refcompress.verify.operation import Arguments, Fault, Settings
 from refcompress.verify.operations import affine_quantize_faults
 from refcompress.verify.operations.affine_cases import broadcast
 from refcompress.verify.operations.affine_channel_faults import channel_faults
-from refcompress.verify.operations.affine_stages import converted, divided, finished, limits, staged, steps_of
+from refcompress.verify.operations.affine_stages import (
+    converted,
+    divided,
+    finished,
+    limits,
+    narrowed,
+    staged,
+    steps_of,
+)
 from refcompress.verify.operations.fake_quantize_cases import fake_quantized, other_values, to_values
 
 Answer = Callable[[Arguments, Settings], Any]
@@ -75,7 +83,7 @@ def _both_ways(scale: Callable[[Array], Array] = np.asarray, zero: Callable[[Arr
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, s, z = broadcast(args, settings)
-        s, z = _in(settings["dtype"])(scale(s)), zero(z)
+        s, z = narrowed(settings["dtype"])(scale(s)), zero(z)
         codes = finished(steps_of(x, s, settings), z, settings)
         return _times(codes - z, s, settings)
 
@@ -127,21 +135,14 @@ def _infinite(give: Callable[[Array], Array]) -> Answer:
     return answer
 
 
-def _in(name: str) -> Callable[[Array], Array]:
-    def narrow(values: Array) -> Array:
-        return np.asarray(values).astype(float_dtype(name)).astype(np.float64)
-
-    return narrow
-
-
 def _held_in(name: str) -> Answer:
-    narrow = _in(name)
+    narrow = narrowed(name)
     return _on_values(lambda values, args, settings: narrow(values))
 
 
 def _product_in(name: str) -> Answer:
     """Round q - z, the scale and their product to another float."""
-    narrow = _in(name)
+    narrow = narrowed(name)
     return _back(lambda q, s, z, dtype: narrow(narrow(q - z) * narrow(s)))
 
 
@@ -157,7 +158,7 @@ def _computed_in(name: str) -> Answer:
 
 
 def _two_products(q: Array, s: Array, z: Array, dtype: "np.dtype[Any]") -> Array:
-    narrow = _in(dtype.name)
+    narrow = narrowed(dtype.name)
     return narrow(q * s) - narrow(z * s)
 
 
@@ -201,7 +202,7 @@ FAULTS = (
     Fault(
         "divided_by_reciprocal",
         "divides by 1 / s on the way back, which is rounded",
-        _back(lambda q, s, z, dtype: (q - z) / _in(dtype.name)(1 / s)),
+        _back(lambda q, s, z, dtype: (q - z) / narrowed(dtype.name)(1 / s)),
     ),
     Fault("from_x_min", "clips x, counts steps from x_min = (q_min - z) * s, and adds x_min again", _from_x_min),
     *(
@@ -215,10 +216,10 @@ FAULTS = (
     Fault(
         "scale_float16_back",
         "holds the scale in float16 on the way back",
-        _back(lambda q, s, z, dtype: (q - z) * _in("float16")(s)),
+        _back(lambda q, s, z, dtype: (q - z) * narrowed("float16")(s)),
     ),
     *(
-        Fault(f"scale_{name}_both", f"holds the scale in {name}", _both_ways(_in(name)))
+        Fault(f"scale_{name}_both", f"holds the scale in {name}", _both_ways(narrowed(name)))
         for name in ("float16", "bfloat16", "float32")
     ),
     Fault(
