@@ -1,5 +1,6 @@
 """The small changes of a module: the operators of mutmut 3 over the syntax tree of libcst."""
 
+import ast
 import hashlib
 import warnings
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, WhitespaceInclu
 from mutmut.mutation.mutators import mutation_operators, operator_string
 
 FREE = {"len", "isinstance", "cast", "TypeVar"}  # without an argument they raise at once, or do nothing when run
+TYPES = ("npt.NDArray", "Callable", "Iterator", "tuple[", "dict[", "Literal", "np.ndarray[")
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,8 @@ def untouched(node, parent):
 
 def is_alias(node):
     """``Array = npt.NDArray[Any]`` and the like: a type with a name."""
-    value = node.value
-    return isinstance(value, cst.Subscript) and cst.Module([]).code_for_node(value).startswith(
-        ("npt.NDArray", "Callable", "tuple[", "dict[", "Literal", "np.ndarray[")
-    )
+    text = cst.Module([]).code_for_node(node.value)
+    return text == "Any" or (isinstance(node.value, cst.Subscript) and text.startswith(TYPES))
 
 
 def is_docstring(node):
@@ -77,10 +77,10 @@ def nodes(wrapper):
 
 
 def changes(source):
-    """Yield every change of a module's text that compiles, each once."""
+    """Yield every change of a module's text that compiles and says something else (1e+30 is 1e30), each once."""
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     positions = wrapper.resolve(WhitespaceInclusivePositionProvider)
-    lines, seen = source.splitlines(keepends=True), {source}
+    lines, seen = source.splitlines(keepends=True), {meaning(source)}
     for node, parent, function in nodes(wrapper):
         for mutant in mutants(node, parent):
             start, end = positions[node].start, positions[node].end
@@ -88,20 +88,22 @@ def changes(source):
             tail = old[-1][end.column :] if old else ""
             new = lines[start.line - 1][: start.column] + wrapper.module.code_for_node(mutant) + tail
             text = "".join([*lines[: start.line - 1], new, *lines[end.line :]])
-            if text in seen or not compiles(text):
+            said = meaning(text)
+            if said is None or said in seen:
                 continue
-            seen.add(text)
+            seen.add(said)
             yield Change(text, (function, *differing(old, new.splitlines())))
 
 
-def compiles(text):
+def meaning(text):
+    """Name the syntax tree of a text shortly, or return None if it has none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as "is not" beside a literal
         try:
             compile(text, "changed", "exec")
+            return hashlib.sha256(ast.dump(ast.parse(text)).encode()).digest()
         except SyntaxError:
-            return False
-    return True
+            return None
 
 
 def differing(old, new):

@@ -102,7 +102,7 @@ def shapes(package):
 
 
 def drawn_from(operation, part, piece, shape):
-    """Describe all that a piece is made of."""
+    """Describe all that a piece is made of, but the numbers of the cases, which are worked out before anything else."""
     tables = {
         "cases": operation.cases,
         "regions": operation.regions,
@@ -110,9 +110,10 @@ def drawn_from(operation, part, piece, shape):
         "rivals": operation.faults,
     }
     own = [item for item in tables.get(part, ()) if item.name == piece]
-    of_all = operation if part == "texts" else (operation.answer, operation.bound, operation.rival_answer)
-    calls = () if part == "cases" else operation.cases
-    return repr(shape((own, calls, of_all, operation.settings, operation.typical)))
+    if part == "texts":
+        own = {"by hand": operation.by_hand, "accepts": operation.accepts}.get(piece, operation)
+    of_all = operation.answer, operation.bound, operation.rival_answer, operation.settings, operation.typical
+    return repr(shape((own, of_all)))
 
 
 class Declared:
@@ -181,7 +182,7 @@ class Declared:
         for call in [c for c in CALLS if (c[0], "cases", c[1]) in asked]:
             del CALLS[call]
         made = {}
-        for key in sorted(asked, key=late):
+        for key in sorted(asked, key=lambda key: (key[1] != "cases", late(key))):
             operation, part, piece = key
             if (operation, part) not in made:
                 made[operation, part] = PARTS[part](operations[operation])
