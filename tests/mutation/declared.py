@@ -58,12 +58,20 @@ def is_data(value):
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
+def methods(kind):
+    """Yield the functions that a class is made of, those of properties among them."""
+    for name, value in vars(kind).items():
+        function = getattr(value, "fget", getattr(value, "func", getattr(value, "__func__", value)))
+        if isinstance(function, types.FunctionType):
+            yield name, function
+
+
 def shapes(package):
     """Return a function that describes what a value does: functions by their code and all of the package they use."""
     known = {}
 
     def shape(value):
-        if isinstance(value, types.FunctionType | functools.partial) or is_data(value):
+        if isinstance(value, types.FunctionType | functools.partial) or is_data(value) or is_ours(value):
             if id(value) not in known:
                 known[id(value)] = value, "..."  # met again inside itself
                 known[id(value)] = value, hashlib.sha256(repr(inner(value)).encode()).hexdigest()
@@ -79,14 +87,19 @@ def shapes(package):
     def inner(value):
         if isinstance(value, functools.partial):
             return shape(value.func), shape(value.args), shape(value.keywords)
+        if isinstance(value, type):
+            return value.__qualname__, [(name, shape(function)) for name, function in methods(value)]
         if not isinstance(value, types.FunctionType):
-            return type(value).__qualname__, [shape(getattr(value, f.name)) for f in dataclasses.fields(value)]
+            return shape(type(value)), [shape(getattr(value, f.name)) for f in dataclasses.fields(value)]
         if not value.__module__.startswith(package):
             return value.__module__, value.__qualname__, cells(value)
         code = list(codes(value.__code__))
         used = named(value.__globals__, {name for c in code for name in c.co_names})
         given = shape(value.__defaults__ or ()), shape(value.__kwdefaults__ or {}), cells(value)
         return [beside(c) for c in code], given, sorted((name, repr(shape(used[name]))) for name in used)
+
+    def is_ours(value):
+        return isinstance(value, type) and value.__module__.startswith(package)
 
     def named(space, names):
         """Return what the names stand for in a module, and in the modules of the package that are named there."""
@@ -108,6 +121,7 @@ def drawn_from(operation, part, piece, shape):
         "regions": operation.regions,
         "laws": operation.laws,
         "rivals": operation.faults,
+        "own_bounds": operation.faults,
     }
     own = [item for item in tables.get(part, ()) if item.name == piece]
     if part == "texts":

@@ -101,6 +101,18 @@ def rivals(operation):
     return {name: of(name) for name in dict.fromkeys(name for _, found in followed for name in found)}
 
 
+def own_bounds(operation):
+    """How far rounding may take an implementation of each fault from its answer, where the fault says so itself."""
+
+    def of(fault):
+        for settings, args, *_ in every_call(operation):
+            with np.errstate(all="ignore"):
+                bound = fault.bound(args, settings)
+            yield nearly(bound, bound)
+
+    return {fault.name: of(fault) for fault in operation.faults if fault.bound is not None}
+
+
 def differences(right, value, bound):
     if value is None:
         return None
@@ -223,7 +235,7 @@ def rearrangements(operation):
     return {repr(dict(given)): calls_of(full(operation, given)) for given in operation.typical}
 
 
-PARTS = {part.__name__: part for part in (cases, regions, rivals, laws, texts, rearrangements)}
+PARTS = {part.__name__: part for part in (cases, regions, rivals, own_bounds, laws, texts, rearrangements)}
 
 
 def declared(operation):
