@@ -7,7 +7,7 @@ quanta. That holds too where lr or lr * d is multiplied in early. What is pruned
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def _unmasked(velocity: Callable[[Step], Array]) -> Callable[[Step], Pair]:
 
 
 def _mask_before(s: Step) -> Pair:
-    before = Step(s.w * s.mask, s.g, s.v * s.mask, s.mask, s.lr, s.momentum, s.decay)
+    before = replace(s, w=s.w * s.mask, v=s.v * s.mask)
     return before.along(before.velocity), before.velocity
 
 
