@@ -2,6 +2,7 @@ import itertools
 import json
 from dataclasses import FrozenInstanceError, fields, replace
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -116,6 +117,31 @@ def test_directed_cases_are_the_same_every_time(operation):
         settings = {**operation.defaults, **given}
         first, second = ([list(case.make(settings)) for case in operation.cases] for _ in range(2))
         assert pickle.dumps(first) == pickle.dumps(second)
+
+
+def kinds(value):
+    """The dtypes of arrays, and the types of other values."""
+    if isinstance(value, (tuple, list)):
+        return tuple(kinds(part) for part in value)
+    return value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_whatever_the_settings_a_search_draws_inputs_of_the_kinds_of_the_cases_that_have_an_answer(operation):
+    for setting, value in ((s.name, v) for s in operation.settings for v in s.allowed):
+        every_draw(operation, {**operation.defaults, setting: value})
+
+
+def every_draw(operation, settings):
+    known = {kinds(args) for case in operation.cases for args in case.make(settings)}
+
+    @hypothesis.settings(max_examples=6)
+    @hypothesis.given(operation.strategy(settings))
+    def is_answered(args):
+        assert kinds(args) in known
+        operation.answer(args, settings)
+
+    is_answered()
 
 
 def test_a_setting_is_found_by_its_name():
