@@ -51,6 +51,11 @@ def settings_of(operation):
     return [full(operation, given) for given in (*operation.typical, others)]
 
 
+def each_value(operation):
+    """Settings that have every value there is, one after the other, with the defaults beside it."""
+    return [{**operation.defaults, setting.name: value} for setting in operation.settings for value in setting.allowed]
+
+
 def every_call(operation):
     for settings in settings_of(operation):
         for case in operation.cases:
@@ -62,10 +67,12 @@ def every_call(operation):
 
 
 def cases(operation):
-    """The numbers of each case and the bounds of the answers."""
+    """The numbers of each case and the bounds of the answers; the numbers for each value of a setting."""
 
     def of(case):
         yield case.layout
+        for settings in each_value(operation):
+            yield list(case.make(settings))
         for settings in settings_of(operation):
             yield [
                 (args, operation.bound and nearly(bound, bound)) for args, _, bound in calls(operation, settings, case)
