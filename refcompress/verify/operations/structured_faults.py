@@ -27,7 +27,7 @@ def in_any_groups(args: Arguments, settings: Settings) -> Array:
 
 
 def _masked(mask: Mask) -> Callable[[Arguments, Settings], Array]:
-    return lambda args, settings: np.where(mask(args[0], settings), args[0], np.zeros((), args[0].dtype))
+    return lambda args, settings: np.where(mask(args[0], settings), args[0], 0)
 
 
 def _largest(x: Array, n: int, settings: Settings) -> Array:

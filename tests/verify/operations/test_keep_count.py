@@ -126,3 +126,26 @@ def test_mixing_two_conventions_brings_a_weight_back_and_a_case_is_named_for_it(
     kept, pruned = (full(KEEP_COUNT, {"counts": c}) for c in ("kept", "pruned"))
     gaps = [KEEP_COUNT.answer(args, kept) - KEEP_COUNT.answer(args, pruned) for args in case.make(kept)]
     assert set(gaps) == {-1, 0, 1}
+
+
+def law(name):
+    return next(law for law in KEEP_COUNT.laws if law.name == name)
+
+
+@pytest.mark.parametrize(("rounding", "taken"), [("half_even", False), ("half_away", False), ("ceil", True)])
+def test_a_count_is_within_a_half_where_rounding_is_to_the_nearest(rounding, taken):
+    settings = full(KEEP_COUNT, {"rounding": rounding})
+    assert law("within_one").holds((10, 0.29), 8, settings) is taken  # 7.1 stay
+    assert law("within_one").holds((10, 0.29), 7, settings)
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_no_count(answer):
+    assert not law("in_range").holds((10, 0.5), answer, full(KEEP_COUNT, {}))
+
+
+@pytest.mark.parametrize(("name", "last"), [("past_24_bits", 2**24), ("past_53_bits", 2**53)])
+def test_past_so_many_bits_begins_after_the_last_power_that_they_hold(name, last):
+    region = next(region for region in KEEP_COUNT.regions if region.name == name)
+    flags = [region.mask((size, 0.5), 0, full(KEEP_COUNT, {}))[0].item() for size in (last - 1, last, last + 1)]
+    assert flags == [False, False, True]

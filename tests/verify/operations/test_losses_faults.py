@@ -113,3 +113,15 @@ def test_in_float32_has_twice_the_bound_of_float32(operation):
     fault = fault_named(operation, "in_float32")
     bound = operation.bound(SIGNED, full(operation, {"dtype": "float32"}))
     np.testing.assert_allclose(fault.bound(SIGNED, full(operation, {"dtype": "float64"})), 2 * bound, rtol=1e-7)
+
+
+def test_a_softmax_is_of_each_row_however_far_apart_they_are_and_of_one_number_it_is_1():
+    answer = fault_named(MSE_LOSS, "softmax_first").answer
+    halves, ones = np.array([[0.0, 0.0], [1000.0, 1000.0]]), np.array([[0.0, 1000.0], [1000.0, 2000.0]])
+    assert answer((halves, ones), full(MSE_LOSS, {})) == pytest.approx(0.25)
+    assert answer((np.array(3.0), np.array(5.0)), full(MSE_LOSS, {})) == 0
+
+
+def test_the_batch_of_one_number_is_one():
+    settings = full(MSE_LOSS, {"reduction": "batch_mean"})
+    assert fault_named(MSE_LOSS, "not_squared").answer((np.array(3.0), np.array(5.0)), settings) == pytest.approx(-2.0)
