@@ -267,7 +267,7 @@ def _times(factor: Callable[[tuple[int, ...], Settings], Any]) -> tuple[Answer, 
 def _from_difference(function: Callable[[Array, Settings], Any]) -> Answer:
     def answer(args: Arguments, settings: Settings) -> Any:
         student, teacher = wide(args)
-        return np.asarray(function(student - teacher, settings), np.float64)
+        return np.asarray(function(student - teacher, settings))
 
     return answer
 
@@ -424,7 +424,7 @@ GRADIENT_FAULTS = (
     Fault(
         "normalized",
         "divides the gradient by its norm",
-        *_plain(_from_difference(lambda d, s: d / (np.linalg.norm(d.reshape(-1)) or 1.0))),
+        *_plain(_from_difference(lambda d, s: d / (np.linalg.norm(d) or 1.0))),
     ),
     Fault(
         "small_dropped",
