@@ -30,7 +30,7 @@ def _clipped(a: Array) -> Array:
 
 def _norm_clipped(dws: Layers, dbs: Layers, args: Arguments) -> tuple[Layers, Layers]:
     norm = np.sqrt(sum(float(np.sum(a * a)) for a in (*dws, *dbs)))
-    scale = min(1.0, 1.0 / norm) if norm > 0 else 1.0
+    scale = 1.0 / max(norm, 1.0)
     return [a * scale for a in dws], [a * scale for a in dbs]
 
 
@@ -51,7 +51,7 @@ def _from_wrong_layer(step: int) -> Callable[[Array, Pass, int, Callable[[int], 
 
     def chain(dh: Array, done: Pass, i: int, slope: Callable[[int], Array]) -> Array:
         other = i + step
-        if 0 <= other < len(done.sums) and done.sums[other].shape == dh.shape:
+        if other >= 0 and done.sums[other].shape == dh.shape:
             return np.asarray(dh * slope(other))
         return np.asarray(dh * slope(i))
 

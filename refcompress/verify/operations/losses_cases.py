@@ -12,7 +12,7 @@ from refcompress.verify.operation import Arguments, Case, Settings
 def pair(student: Any, teacher: Any, settings: Settings) -> Arguments:
     """Return two arrays in the dtype of the settings."""
     dtype = float_dtype(settings["dtype"])
-    return np.asarray(student, np.float64).astype(dtype), np.asarray(teacher, np.float64).astype(dtype)
+    return np.asarray(student).astype(dtype), np.asarray(teacher).astype(dtype)
 
 
 def _whole(shape: tuple[int, ...], settings: Settings, span: int = 4) -> Arguments:
@@ -65,8 +65,8 @@ def _repeated_rows(settings: Settings) -> Iterator[Arguments]:
 def _small_and_large(settings: Settings) -> Iterator[Arguments]:
     teacher = scattered((12,), 3, 5)
     for size in (0.25, 0.5, 1, 1.5, 2, 8):
-        yield pair(teacher + size * np.resize([1, -1, 1], 12), teacher, settings)
-    yield pair(teacher + 0.5 * np.resize([1, -1], 12), teacher, settings)
+        yield pair(teacher + np.copysign(size, np.resize([1, -1, 1], 12)), teacher, settings)
+    yield pair(teacher + np.copysign(0.5, np.resize([1, -1], 12)), teacher, settings)
 
 
 def _opposite_signs(settings: Settings) -> Iterator[Arguments]:

@@ -42,7 +42,7 @@ def ungrouped(groups: Array, shape: tuple[int, ...], settings: Settings) -> Arra
 
 def in_group(settings: Settings) -> dict[str, Any]:
     """Return the settings of a selection in the rows of (groups, m)."""
-    return {"ties": settings["ties"], "axis": -1, "dtype": settings["dtype"], "check_dtype": False}
+    return {"ties": settings["ties"], "axis": -1}
 
 
 def _placed(rows: Iterable[Any], settings: Settings) -> Calls:
@@ -103,7 +103,7 @@ def _squares_overflow(name: str) -> Iterator[Any]:
 
 def _neighbours(name: str) -> Iterator[Any]:
     step = 2.0 ** (1 - FLOATS[name][0])
-    row = (1 + np.resize([0, 1, 3, 2, 5, 7, 6, 8, 4], 3 * LENGTH) * step) * np.resize([1, -1, -1], 3 * LENGTH)
+    row = np.copysign(1 + np.resize([0, 1, 3, 2, 5, 7, 6, 8, 4], 3 * LENGTH) * step, np.resize([1, -1, -1], 3 * LENGTH))
     yield row
     yield row * 1024
     yield np.resize([*(1.75 + np.arange(7) * step), 2.25], LENGTH)
@@ -128,7 +128,7 @@ def _infinities(name: str) -> Iterator[Any]:
 
 
 def _fractions(name: str) -> Iterator[Any]:
-    yield np.resize(np.arange(1, 17) * np.resize([1, -1, 1], 16) / 16, 2 * LENGTH)
+    yield np.resize(np.copysign(np.arange(1, 17) / 16, np.resize([1, -1, 1], 16)), 2 * LENGTH)
     yield np.resize([0.25, 0.75, -0.5, 0.125, 1.5, -1.25, 1.75, 1.0], LENGTH)
 
 
@@ -141,7 +141,7 @@ def _uneven_rows(name: str) -> Iterator[Any]:
 
 def _whole(values: Any, name: str) -> Array:
     """Return small integers, which every dtype holds."""
-    return np.asarray(values, np.float64).astype(float_dtype(name))
+    return np.asarray(values).astype(float_dtype(name))
 
 
 def squares(settings: Settings) -> Calls:

@@ -124,3 +124,9 @@ def test_what_is_declared_as_rejected_is_rejected():
         with pytest.raises(ValueError, match="x"):
             N_M_SPARSIFY.answer(make(full(N_M_SPARSIFY, {})), full(N_M_SPARSIFY, {}))
         assert name
+
+
+def test_large_is_more_than_a_thousand_entries():
+    region = next(region for region in N_M_SPARSIFY.regions if region.name == "large")
+    flags = [region.mask((np.zeros(size),), np.zeros(size), full(N_M_SPARSIFY, {}))[0] for size in (1000, 1001)]
+    assert [f.tolist() for f in flags] == [[False] * 1000, [True] * 1001]
