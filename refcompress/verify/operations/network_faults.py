@@ -310,24 +310,18 @@ def common_faults(form: Callable[[Way], Answer]) -> tuple[Fault, ...]:
     )
 
 
-def _bias_after(form: str) -> Answer:
+def _bias_after(args: Arguments, settings: Settings) -> Any:
     """Return the output where a bias is added after the activation."""
+    weights, biases, h = wide(args)
+    for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
+        z = h @ w
+        h = (_activate(settings["activation"], z) if i < len(weights) - 1 else z) + b
+    return h
 
-    def answer(args: Arguments, settings: Settings) -> Any:
-        weights, biases, h = wide(args)
-        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
-            z = h @ w
-            h = (_activate(settings["activation"], z) if i < len(weights) - 1 else z) + b
-        return h
-
-    return answer
-
-
-_late = _bias_after("forward")
 
 FORWARD_FAULTS = (
     *common_faults(output_of),
-    Fault("bias_after", "adds the bias after the activation", _late, rounding_bound(_late)),
+    Fault("bias_after", "adds the bias after the activation", _bias_after, rounding_bound(_bias_after)),
     fault_of(output_of, "softmax", "ends with a softmax", after=softmax),
     fault_of(output_of, "sigmoid_output", "ends with a sigmoid", after=_sigmoid),
     fault_of(
