@@ -58,6 +58,8 @@ def test_the_bound_of_a_fault_is_16_roundings_of_all_its_terms_and_none_where_wh
     np.testing.assert_allclose(w, [most, 0], rtol=1e-12)
     np.testing.assert_allclose(v, [most, most], rtol=1e-12)
     assert np.signbit(w).tolist() == [False, True]  # the sign of a zero is determined, too
+    of_zeros = fault_named(MASKED_SGD_STEP, "velocity_decays").bound(call([0], [0], [0], [True], SETTINGS), SETTINGS)
+    assert [part.tolist() for part in of_zeros] == [[32 * 2.0**-149]] * 2
 
 
 def test_in_float32_has_twice_the_bound_of_float32_and_none_where_it_is_pruned():

@@ -5,7 +5,7 @@ from verify.rivals import full
 
 from refcompress.verify.agreement import compare
 from refcompress.verify.operations.network import MLP_FORWARD, MLP_GRADIENTS
-from refcompress.verify.operations.network_faults import RIGHT, STRANGERS, gradients_of, output_of
+from refcompress.verify.operations.network_faults import RIGHT, STRANGERS, gradients_of, output_of, softmax
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
@@ -27,3 +27,8 @@ def test_the_derivative_of_a_strange_activation_is_its_own(name):
     slope = (function(z + step) - function(z - step)) / (2 * step)
     # the third derivatives are below 4 and values below 8: step^2 and 8 * 2^-52 / step bound the difference
     assert np.abs(slope - derivative(z, function(z))).max() <= 4 * step**2 + 16 * 2.0**-52 / step
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 0)])
+def test_a_softmax_of_nothing_is_nothing(shape):
+    assert softmax(np.zeros(shape)).shape == shape

@@ -6,7 +6,7 @@ from verify.rivals import full
 
 from refcompress.pruning import top_k_mask
 from refcompress.verify import check
-from refcompress.verify.operations.selection import TOP_K_MASK, by_hand, no_smaller_stays, ties_in_order
+from refcompress.verify.operations.selection import TOP_K_MASK, by_hand, fitted, no_smaller_stays, ties_in_order
 
 EVERY_SETTING = [
     dict(zip(("ties", "axis", "dtype"), values, strict=True))
@@ -93,3 +93,18 @@ def test_what_the_operation_rejects_is_a_remark():
         "accepts k past the end, which the operation rejects",
         "accepts k = -1, which the operation rejects",
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "taken", "k"),
+    [((2, 3), -2, -2, 2), ((2, 3), 1, 1, 3), ((3,), 1, -1, 3), ((), 0, None, 5), ((2, 3), None, None, 5)],
+)
+def test_where_x_has_no_such_axis_the_last_is_taken_and_a_k_past_its_end_keeps_it_whole(shape, axis, taken, k):
+    (_, count), settings = fitted((np.zeros(shape), 5), {**LOWEST, "axis": axis})
+    assert (count, settings["axis"]) == (k, taken)
+
+
+def test_large_is_more_than_a_thousand_entries():
+    region = next(region for region in TOP_K_MASK.regions if region.name == "large")
+    flags = [region.mask((np.zeros(size), 1), np.zeros(size, bool), LOWEST)[0].any() for size in (1000, 1001)]
+    assert flags == [False, True]

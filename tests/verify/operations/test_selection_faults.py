@@ -99,3 +99,8 @@ def test_lines_lie_along_the_axis():
 def test_a_fault_makes_its_result_of_the_mask():
     fault = next(f for f in selection_faults(lambda x, mask, s: x[mask]) if f.name == "signed")
     assert fault.answer((np.array([-5.0, 1, 2], np.float32), 1), LOWEST).tolist() == [2]
+
+
+def test_a_quantile_of_bfloat16_lies_between_its_numbers():
+    x = np.array([1.0, 1.0078125]).astype(float_dtype("bfloat16"))  # neighbours
+    assert RULE["at_least_quantile"](x, 1, {**LOWEST, "dtype": "bfloat16"}).tolist() == [False, True]
