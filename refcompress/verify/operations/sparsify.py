@@ -36,7 +36,7 @@ def _fitted_sparse(args: Arguments, settings: Settings) -> Array:
 
 
 def _where(x: Array, mask: Array, settings: Settings) -> Array:
-    return np.where(mask, x, np.zeros((), x.dtype))
+    return np.where(mask, x, 0)
 
 
 def _with(values: Callable[[Array, Array, Settings], Array]) -> Callable[[Arguments, Settings], Any]:
@@ -50,7 +50,7 @@ def _with(values: Callable[[Array, Array, Settings], Array]) -> Callable[[Argume
 
 def _kept_as(change: Callable[[Array], Array]) -> Callable[[Arguments, Settings], Any]:
     """Select rightly, then change what stays."""
-    return _with(lambda x, mask, settings: np.where(mask, change(x), np.zeros((), x.dtype)))
+    return _with(lambda x, mask, settings: np.where(mask, change(x), 0))
 
 
 def _held_in(name: str) -> Callable[[Array], Array]:
@@ -62,7 +62,7 @@ def _flushed(x: Array) -> Array:
 
 
 def _zeros_left(x: Array, mask: Array, settings: Settings) -> Array:
-    return np.where(mask | (x == 0), x, np.zeros((), x.dtype))
+    return np.where(mask | (x == 0), x, 0)
 
 
 def _soft(args: Arguments, settings: Settings) -> Any:
@@ -70,9 +70,9 @@ def _soft(args: Arguments, settings: Settings) -> Any:
     mask = right_mask(args[0], args[1], settings)
 
     def rule(lines: Array, k: int, settings: Settings) -> Array:
-        m = np.sort(np.abs(lines), axis=-1)
-        t = m[:, m.shape[-1] - k, np.newaxis] if k else np.zeros((), lines.dtype)
-        return np.asarray(np.copysign(np.abs(lines) - t, lines).astype(lines.dtype))
+        m = np.sort(np.abs(lines))
+        t = m[:, m.shape[-1] - k, np.newaxis] if k else 0
+        return np.asarray(np.copysign(np.abs(lines) - t, lines))
 
     return _where(by_lines(rule, args[0], args[1], settings), mask, settings)
 
@@ -81,7 +81,7 @@ def _rescaled(args: Arguments, settings: Settings) -> Any:
     """Multiply what stays by n / k, as dropout does."""
     x, k = args
     n = x.size if settings["axis"] is None else x.shape[settings["axis"]]
-    factor = np.asarray(n / k if k else 1).astype(x.dtype)
+    factor = np.asarray(n / max(k, 1)).astype(x.dtype)
     return _where(x * factor, right_mask(x, k, settings), settings)
 
 
@@ -98,7 +98,7 @@ SPARSIFY_FAULTS = (
         _with(lambda x, mask, settings: np.where(mask, x, np.copysign(np.zeros_like(x), x))),
     ),
     Fault("dropped_zeros_stay", "leaves -0 where it is dropped", _with(_zeros_left)),
-    Fault("zero_sign_lost", "turns a kept -0 into 0", _kept_as(lambda x: x + np.zeros((), x.dtype))),
+    Fault("zero_sign_lost", "turns a kept -0 into 0", _kept_as(lambda x: x + 0)),
     Fault("magnitudes", "gives magnitudes: the sign of what stays is lost", _kept_as(np.abs)),
     Fault("signs", "gives the sign of what stays", _kept_as(np.sign)),
     Fault("mask_for_values", "gives the mask instead of the values", _kept_as(np.ones_like)),
