@@ -100,10 +100,11 @@ def meaning(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as "is not" beside a literal
         try:
-            compile(text, "changed", "exec")
-            return hashlib.sha256(ast.dump(ast.parse(text)).encode()).digest()
+            tree = ast.parse(text)
+            compile(tree, "changed", "exec")
         except SyntaxError:
             return None
+    return hashlib.sha256(ast.dump(tree).encode()).digest()
 
 
 def differing(old, new):

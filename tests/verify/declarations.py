@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from verify.rivals import answered_rightly, answers, calls, full, rivals_of
+from verify.rivals import answered_rightly, answers, calls, each_value, full, rivals_of
 
 from refcompress.verify.agreement import compare, parts
 from refcompress.verify.diagnosis import as_integers
@@ -49,11 +49,6 @@ def settings_of(operation):
     """The typical settings, and one that has the middle value of every table: unsigned, and overflow that wraps."""
     others = {s.name: s.allowed[len(s.allowed) // 2] for s in operation.settings}
     return [full(operation, given) for given in (*operation.typical, others)]
-
-
-def each_value(operation):
-    """Settings that have every value there is, one after the other, with the defaults beside it."""
-    return [{**operation.defaults, setting.name: value} for setting in operation.settings for value in setting.allowed]
 
 
 def every_call(operation):

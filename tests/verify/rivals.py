@@ -24,8 +24,18 @@ def full(operation, settings):
     return {**operation.defaults, **settings}
 
 
+def each_value(operation):
+    """Settings that have every value there is, one after the other, with the defaults beside it."""
+    return [full(operation, {setting.name: value}) for setting in operation.settings for value in setting.allowed]
+
+
+def named(declared, name):
+    """The one of some cases, laws, faults or regions that has a name."""
+    return next(one for one in declared if one.name == name)
+
+
 def fault_named(operation, name):
-    return next(fault for fault in operation.faults if fault.name == name)
+    return named(operation.faults, name)
 
 
 def rivals_of(operation, settings):

@@ -6,6 +6,7 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from verify.rivals import each_value
 
 from refcompress.cli import main
 from refcompress.verify import check
@@ -128,8 +129,8 @@ def kinds(value):
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_whatever_the_settings_a_search_draws_inputs_of_the_kinds_of_the_cases_that_have_an_answer(operation):
-    for setting, value in ((s.name, v) for s in operation.settings for v in s.allowed):
-        every_draw(operation, {**operation.defaults, setting: value})
+    for settings in each_value(operation):
+        every_draw(operation, settings)
 
 
 def every_draw(operation, settings):

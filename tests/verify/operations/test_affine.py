@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.fixed_point import nearest_float, rounded
-from verify.rivals import fault_named, full, killed
+from verify.rivals import fault_named, full, killed, named
 
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
@@ -32,7 +32,7 @@ def calls(operation, settings):
 
 
 def case_named(operation, name):
-    return next(case for case in operation.cases if case.name == name)
+    return named(operation.cases, name)
 
 
 @pytest.mark.parametrize("number", range(16))
@@ -273,7 +273,7 @@ def test_the_low_16_bits_are_all_that_shorter_codes_have(dtype, code, kept):
 @EACH_DTYPE
 def test_some_products_are_ties_of_the_last_place(dtype):
     settings = full(AFFINE_DEQUANTIZE, {"dtype": dtype})
-    ties = next(region for region in AFFINE_DEQUANTIZE.regions if region.name == "tie")
+    ties = named(AFFINE_DEQUANTIZE.regions, "tie")
     found = 0
     for args in case_named(AFFINE_DEQUANTIZE, "ties of the last place, and beside").make(settings):
         found += ties.mask(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)[0].sum()

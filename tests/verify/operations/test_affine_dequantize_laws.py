@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import full, named
 
 from refcompress.verify.operations.affine import AFFINE_DEQUANTIZE
 from refcompress.verify.operations.affine_dequantize_laws import LAWS, REGIONS
@@ -21,7 +21,7 @@ from refcompress.verify.operations.affine_dequantize_laws import LAWS, REGIONS
 )
 def test_a_law_of_affine_dequantize_is_broken_by(name, q, s, z, values):
     args, settings = (np.array(q, np.int8), s, z), full(AFFINE_DEQUANTIZE, {})
-    law = next(law for law in LAWS if law.name == name)
+    law = named(LAWS, name)
     assert not law.holds(args, np.array(values), settings)
     assert law.holds(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)
 
@@ -29,7 +29,7 @@ def test_a_law_of_affine_dequantize_is_broken_by(name, q, s, z, values):
 def test_values_need_rise_within_a_channel_alone():
     args = np.array([[1, 2], [1, 2]], np.int8), np.array([8, 0.5], np.float32), np.array([0, 0], np.int32)
     settings = full(AFFINE_DEQUANTIZE, {"axis": 0})
-    law = next(law for law in LAWS if law.name == "rising")
+    law = named(LAWS, "rising")
     assert law.holds(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)
 
 
@@ -53,7 +53,7 @@ def test_values_need_rise_within_a_channel_alone():
 )
 def test_a_region_of_affine_dequantize_flags(name, flags):
     args, settings = (np.array([5, 4, 8, -128], np.int8), 1 + 2.0**-23, 5), full(AFFINE_DEQUANTIZE, {})
-    region = next(region for region in REGIONS if region.name == name)
+    region = named(REGIONS, name)
     (mask,) = region.mask(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)
     if name == "inexact":
         flags = [*flags[:3], mask[3]]  # 133 * (1 + 2^-23) has 31 bits

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import affine as oracle
 from oracles.fixed_point import rounded
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
@@ -153,14 +153,14 @@ def test_a_fault_of_affine_parameters_answers_as_it_says(name, ends, settings, a
 )
 def test_a_law_of_affine_parameters_is_broken_by(name, ends, answer):
     settings = full(AFFINE_PARAMETERS, {})
-    law = next(law for law in AFFINE_PARAMETERS.laws if law.name == name)
+    law = named(AFFINE_PARAMETERS.laws, name)
     assert not law.holds(ends, answer, settings)
     assert law.holds(ends, AFFINE_PARAMETERS.answer(ends, settings), settings)
 
 
 def test_a_symmetric_scheme_has_its_zero_point_in_the_middle():
     settings = full(AFFINE_PARAMETERS, {"symmetric": True, "signed": False})
-    law = next(law for law in AFFINE_PARAMETERS.laws if law.name == "symmetric")
+    law = named(AFFINE_PARAMETERS.laws, "symmetric")
     assert law.holds((-1.0, 1.0), (1 / 127, 128), settings)
     assert not law.holds((-1.0, 1.0), (1 / 127, 127), settings)
 
@@ -182,7 +182,7 @@ def test_a_symmetric_scheme_has_its_zero_point_in_the_middle():
 )
 def test_a_region_of_affine_parameters_flags_both_parts_of_a_call(name, inside, outside):
     settings = full(AFFINE_PARAMETERS, {})
-    region = next(region for region in AFFINE_PARAMETERS.regions if region.name == name)
+    region = named(AFFINE_PARAMETERS.regions, name)
     for ends, flag in ((inside, True), (outside, False)):
         masks = region.mask(ends, AFFINE_PARAMETERS.answer(ends, settings), settings)
         assert [(m.shape, m.tolist()) for m in masks] == [((), flag)] * 2

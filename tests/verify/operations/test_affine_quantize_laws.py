@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import full, named
 
 from refcompress.verify.operations.affine import AFFINE_QUANTIZE
 from refcompress.verify.operations.affine_quantize_laws import LAWS, REGIONS
@@ -22,7 +22,7 @@ from refcompress.verify.operations.affine_quantize_laws import LAWS, REGIONS
 )
 def test_a_law_of_affine_quantize_is_broken_by(name, x, s, z, codes):
     args, settings = (np.array(x, np.float32), s, z), full(AFFINE_QUANTIZE, {})
-    law = next(law for law in LAWS if law.name == name)
+    law = named(LAWS, name)
     assert not law.holds(args, np.array(codes), settings)
     assert law.holds(args, AFFINE_QUANTIZE.answer(args, settings), settings)
 
@@ -30,14 +30,14 @@ def test_a_law_of_affine_quantize_is_broken_by(name, x, s, z, codes):
 def test_codes_need_rise_within_a_channel_alone():
     args = np.array([[1.0, 2.0], [1.5, 2.5]], np.float32), np.array([1, 0.5], np.float32), np.array([0, 9], np.int32)
     settings = full(AFFINE_QUANTIZE, {"axis": 0})
-    law = next(law for law in LAWS if law.name == "monotone")
+    law = named(LAWS, "monotone")
     assert law.holds(args, AFFINE_QUANTIZE.answer(args, settings), settings)
     assert not law.holds(args, np.array([[1, 2], [12, 11]]), settings)
 
 
 def test_the_half_step_allows_for_the_rounding_of_the_quotient():
     x = np.array([float(np.float32(0.1) * np.float32(12.5))], np.float32)
-    settings, law = full(AFFINE_QUANTIZE, {}), next(law for law in LAWS if law.name == "half_step")
+    settings, law = full(AFFINE_QUANTIZE, {}), named(LAWS, "half_step")
     assert law.holds((x, float(np.float32(0.1)), 0), np.array([12]), settings)
     assert law.holds((x, float(np.float32(0.1)), 0), np.array([13]), settings)
 
@@ -68,7 +68,7 @@ def test_a_region_of_affine_quantize_flags(name, flags):
     args = np.array([1.5, -3.0, 1000.0, 0.0, 1e-40, np.float32(3 * 2.5) + 2.0**-22], np.float32), 3.0, 1
     args[0][5] = np.nextafter(np.float32(7.5), np.float32(8))
     settings = full(AFFINE_QUANTIZE, {})
-    region = next(region for region in REGIONS if region.name == name)
+    region = named(REGIONS, name)
     mask = region.mask(args, AFFINE_QUANTIZE.answer(args, settings), settings)[0]
     if name == "tie":
         flags = [*flags[:5], mask[5]]  # whether the quotient rounds to the tie, the dtype says
@@ -80,6 +80,6 @@ def test_a_region_of_affine_quantize_flags(name, flags):
 def test_the_later_channels_are_all_but_the_first():
     x = np.zeros((2, 3), np.float32)
     args = x, np.ones(3, np.float32), np.zeros(3, np.int32)
-    region = next(region for region in REGIONS if region.name == "later_channels")
+    region = named(REGIONS, "later_channels")
     (mask,) = region.mask(args, x, full(AFFINE_QUANTIZE, {"axis": 1}))
     assert mask.tolist() == [[False, True, True]] * 2

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
@@ -124,7 +124,7 @@ def test_what_is_declared_as_rejected_is_rejected(operation):
 
 @EACH
 def test_the_places_where_exponentials_overflow_are_reached_in_every_dtype(operation):
-    case = next(c for c in operation.cases if c.name == "exponentials past the largest number")
+    case = named(operation.cases, "exponentials past the largest number")
     for dtype, T in itertools.product(("float16", "bfloat16", "float32", "float64"), (0.5, 4)):
         for args in case.make(full(operation, {"dtype": dtype, "temperature": T})):
             with np.errstate(all="ignore"):
@@ -134,7 +134,7 @@ def test_the_places_where_exponentials_overflow_are_reached_in_every_dtype(opera
 
 @EACH
 def test_of_one_example_far_above_the_others_these_alone_underflow_even_in_float64(operation):
-    case = next(c for c in operation.cases if c.name == "one example far above the others")
+    case = named(operation.cases, "one example far above the others")
     for dtype, T in itertools.product(("float16", "bfloat16", "float32", "float64"), (0.5, 20)):
         for args in case.make(full(operation, {"dtype": dtype, "temperature": T})):
             x = [z.astype(np.float64) / T for z in args]
@@ -145,7 +145,7 @@ def test_of_one_example_far_above_the_others_these_alone_underflow_even_in_float
 
 def test_each_row_of_a_gradient_sums_to_zero_within_its_own_rounding():
     op = DISTILLATION_GRADIENT
-    law = next(law for law in op.laws if law.name == "rows_sum_to_zero")
+    law = named(op.laws, "rows_sum_to_zero")
     args = (np.zeros((2, 2)), np.zeros((2, 2)))
     assert law.holds(args, np.array([[1e9, -1e9], [1e-4, -1e-4]]), op.defaults)
     assert not law.holds(args, np.array([[1e9, -1e9], [1e-4, 0.0]]), op.defaults)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import affine as oracle
-from verify.rivals import fault_named, full, rivals_of
+from verify.rivals import fault_named, full, named, rivals_of
 
 from refcompress import fake_quantize_gradient
 from refcompress.verify import check
@@ -31,11 +31,11 @@ def calls(operation, settings):
 
 
 def region_named(operation, name):
-    return next(region for region in operation.regions if region.name == name)
+    return named(operation.regions, name)
 
 
 def law_named(operation, name):
-    return next(law for law in operation.laws if law.name == name)
+    return named(operation.laws, name)
 
 
 # both
@@ -208,7 +208,7 @@ def test_a_value_is_worked_out_by_hand():
 
 
 def named_case(name):
-    return next(case for case in FAKE_QUANTIZE_GRADIENT.cases if case.name == name)
+    return named(FAKE_QUANTIZE_GRADIENT.cases, name)
 
 
 @pytest.mark.parametrize("settings", [{}, {"signed": False}, {"narrow_range": True}, {"bits": 4, "axis": 0}])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import fixed_point as oracle
-from verify.rivals import fault_named, full, killed, rivals_of
+from verify.rivals import fault_named, full, killed, named, rivals_of
 
 from refcompress import dequantize, fraction_bits, quantize
 from refcompress.rounding import ROUNDING
@@ -36,15 +36,15 @@ def calls(operation, settings):
 
 
 def case_named(operation, name):
-    return next(case for case in operation.cases if case.name == name)
+    return named(operation.cases, name)
 
 
 def law_named(operation, name):
-    return next(law for law in operation.laws if law.name == name)
+    return named(operation.laws, name)
 
 
 def mask_named(operation, name, args, settings):
-    region = next(region for region in operation.regions if region.name == name)
+    region = named(operation.regions, name)
     return region.mask(args, operation.answer(args, settings), settings)[0]
 
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles.pruning import count
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.verify import check
 from refcompress.verify.operations.keep_count import KEEP_COUNT
@@ -122,14 +122,14 @@ def test_the_formula_is_that_of_the_part_that_is_named():
 
 
 def test_mixing_two_conventions_brings_a_weight_back_and_a_case_is_named_for_it():
-    case = next(c for c in KEEP_COUNT.cases if c.name == "ties, where the kept and the pruned part")
+    case = named(KEEP_COUNT.cases, "ties, where the kept and the pruned part")
     kept, pruned = (full(KEEP_COUNT, {"counts": c}) for c in ("kept", "pruned"))
     gaps = [KEEP_COUNT.answer(args, kept) - KEEP_COUNT.answer(args, pruned) for args in case.make(kept)]
     assert set(gaps) == {-1, 0, 1}
 
 
 def law(name):
-    return next(law for law in KEEP_COUNT.laws if law.name == name)
+    return named(KEEP_COUNT.laws, name)
 
 
 @pytest.mark.parametrize(("rounding", "taken"), [("half_even", False), ("half_away", False), ("ceil", True)])
@@ -146,6 +146,6 @@ def test_what_is_no_number_is_no_count(answer):
 
 @pytest.mark.parametrize(("name", "last"), [("past_24_bits", 2**24), ("past_53_bits", 2**53)])
 def test_past_so_many_bits_begins_after_the_last_power_that_they_hold(name, last):
-    region = next(region for region in KEEP_COUNT.regions if region.name == name)
+    region = named(KEEP_COUNT.regions, name)
     flags = [region.mask((size, 0.5), 0, full(KEEP_COUNT, {}))[0].item() for size in (last - 1, last, last + 1)]
     assert flags == [False, False, True]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import full, named
 
 from refcompress.verify.operations.masked import MASKED_SGD_STEP
 from refcompress.verify.operations.masked_cases import LAWS, call
@@ -8,11 +8,10 @@ from refcompress.verify.operations.masked_cases import LAWS, call
 HALVES = full(MASKED_SGD_STEP, {}) | {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.5, "dtype": "float32"}
 
 
-def holds(name, inputs, kept, w, v, dtype="float32"):
+def holds(name, inputs, kept, w, v):
     """Whether a law takes one weight and velocity for an answer to one weight, gradient and velocity."""
-    law = next(law for law in LAWS if law.name == name)
-    answer = (np.array([w], dtype), np.array([v], dtype))
-    return law.holds(call(*([x] for x in inputs), [kept], HALVES), answer, HALVES)
+    answer = np.array([w], np.float32), np.array([v], np.float32)
+    return named(LAWS, name).holds(call(*([x] for x in inputs), [kept], HALVES), answer, HALVES)
 
 
 @pytest.mark.parametrize(

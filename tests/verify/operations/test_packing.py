@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from oracles.packing import packed_row, unpacked_row
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.quantization.packing import ORDERS, unpack_int4
 from refcompress.verify import check
@@ -24,7 +24,7 @@ def fault(operation, name, args, **given):
 
 def region(operation, name, args, **given):
     settings = full(operation, given)
-    found = next(r for r in operation.regions if r.name == name)
+    found = named(operation.regions, name)
     return found.mask(args, operation.answer(args, settings), settings)[0].tolist()
 
 
@@ -193,7 +193,7 @@ def test_a_last_code_of_0_is_no_padding():
 
 @pytest.mark.parametrize(("signed", "ends"), [(True, [-8, 7]), (False, [0, 15])])
 def test_no_code_lies_beyond_the_ends(signed, ends):
-    law = next(law for law in UNPACK_INT4.laws if law.name == "codes")
+    law = named(UNPACK_INT4.laws, "codes")
     settings = full(UNPACK_INT4, {"signed": signed})
     args = uint8(0), 1
     assert [q for q in range(-10, 18) if law.holds(args, np.array([q]), settings)] == list(range(ends[0], ends[1] + 1))

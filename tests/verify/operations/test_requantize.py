@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 from oracles.requantize import requantized
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.quantization.requantize import REQUANTIZE_WORDS, requantize, scale_accumulators
 from refcompress.verify import check
@@ -25,7 +25,7 @@ def calls(settings):
 
 
 def case_named(name, settings):
-    return list(next(case for case in REQUANTIZE.cases if case.name == name).make(full(REQUANTIZE, settings)))
+    return list(named(REQUANTIZE.cases, name).make(full(REQUANTIZE, settings)))
 
 
 def fault(name, args, **settings):
@@ -35,7 +35,7 @@ def fault(name, args, **settings):
 
 def region(name, args, **settings):
     settings = full(REQUANTIZE, settings)
-    found = next(r for r in REQUANTIZE.regions if r.name == name)
+    found = named(REQUANTIZE.regions, name)
     return found.mask(args, REQUANTIZE.answer(args, settings), settings)[0].tolist()
 
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import full, named
 
 from refcompress.pruning import top_k_mask
 from refcompress.verify import check
@@ -105,6 +105,6 @@ def test_where_x_has_no_such_axis_the_last_is_taken_and_a_k_past_its_end_keeps_i
 
 
 def test_large_is_more_than_a_thousand_entries():
-    region = next(region for region in TOP_K_MASK.regions if region.name == "large")
+    region = named(TOP_K_MASK.regions, "large")
     flags = [region.mask((np.zeros(size), 1), np.zeros(size, bool), LOWEST)[0].any() for size in (1000, 1001)]
     assert flags == [False, True]

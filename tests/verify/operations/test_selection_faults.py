@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from verify.rivals import named
 
 from refcompress.verify.inputs import float_dtype
 from refcompress.verify.operations.selection_faults import RULES, by_lines, first_by, selection_faults
@@ -97,7 +98,7 @@ def test_lines_lie_along_the_axis():
 
 
 def test_a_fault_makes_its_result_of_the_mask():
-    fault = next(f for f in selection_faults(lambda x, mask, s: x[mask]) if f.name == "signed")
+    fault = named(selection_faults(lambda x, mask, s: x[mask]), "signed")
     assert fault.answer((np.array([-5.0, 1, 2], np.float32), 1), LOWEST).tolist() == [2]
 
 

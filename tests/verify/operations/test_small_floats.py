@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles import small_floats as oracle
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.quantization.small_floats import FLOAT8, FORMATS, OVERFLOW_WORDS, cast_float8
 from refcompress.rounding import ROUNDING
@@ -38,7 +38,7 @@ def given_by(name, x, dtype=np.float32, **given):
 
 def mask(name, x, **given):
     settings, args = full(CAST_FLOAT8, given), (np.array(x, np.float64),)
-    region = next(region for region in CAST_FLOAT8.regions if region.name == name)
+    region = named(CAST_FLOAT8.regions, name)
     return region.mask(args, CAST_FLOAT8.answer(args, settings), settings)[0].tolist()
 
 
@@ -201,7 +201,7 @@ def test_a_value_is_derived_by_hand(x, given, text):
     ],
 )
 def test_a_law_is_broken_by_what_breaks_it(law, x, wrong):
-    holds = next(one for one in CAST_FLOAT8.laws if one.name == law).holds
+    holds = named(CAST_FLOAT8.laws, law).holds
     args, settings = (np.array(x),), full(CAST_FLOAT8, {})
     assert holds(args, CAST_FLOAT8.answer(args, settings), settings)
     assert not holds(args, np.array(wrong), settings)

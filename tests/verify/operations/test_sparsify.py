@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from verify.rivals import full
+from verify.rivals import full, named
 
 from refcompress.pruning import sparsify
 from refcompress.verify import check
@@ -31,7 +31,7 @@ def test_every_law_holds_for_the_reference_under_every_setting(settings):
 
 
 def law(name, x, k, answer, **settings):
-    holds = next(law.holds for law in SPARSIFY.laws if law.name == name)
+    holds = named(SPARSIFY.laws, name).holds
     return holds((np.array(x, np.float32), k), np.array(answer, np.float32), full(SPARSIFY, settings))
 
 

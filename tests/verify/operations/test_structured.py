@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 from oracles.pruning import largest
-from verify.rivals import fault_named, full
+from verify.rivals import fault_named, full, named
 
 from refcompress.pruning.structured import n_m_sparsify
 from refcompress.verify import check
@@ -28,7 +28,7 @@ def fault(name, x, **settings):
 def region(name, x, **settings):
     settings = full(N_M_SPARSIFY, settings)
     args = (np.array(x, np.float32),)
-    found = next(r for r in N_M_SPARSIFY.regions if r.name == name)
+    found = named(N_M_SPARSIFY.regions, name)
     return found.mask(args, N_M_SPARSIFY.answer(args, settings), settings)[0].astype(int).tolist()
 
 
@@ -52,7 +52,7 @@ def test_every_law_holds_for_the_reference_whatever_the_settings(number):
 @pytest.mark.parametrize(("n", "m"), list(itertools.product((1, 2, 4), (2, 4, 8, 16))))
 def test_every_pair_of_n_and_m_has_an_answer_which_is_that_of_the_exact_twin(n, m):
     settings = full(N_M_SPARSIFY, {"n": n, "m": m})
-    (x,) = next(next(c for c in N_M_SPARSIFY.cases if c.name == "ties").make(settings))
+    (x,) = next(named(N_M_SPARSIFY.cases, "ties").make(settings))
     answer = N_M_SPARSIFY.answer((x,), settings)
     for start in range(0, x.size, m):
         group = x[start : start + m].tolist()
@@ -127,6 +127,6 @@ def test_what_is_declared_as_rejected_is_rejected():
 
 
 def test_large_is_more_than_a_thousand_entries():
-    region = next(region for region in N_M_SPARSIFY.regions if region.name == "large")
+    region = named(N_M_SPARSIFY.regions, "large")
     flags = [region.mask((np.zeros(size),), np.zeros(size), full(N_M_SPARSIFY, {}))[0] for size in (1000, 1001)]
     assert [f.tolist() for f in flags] == [[False] * 1000, [True] * 1001]
