@@ -65,8 +65,8 @@ def _repeated_rows(settings: Settings) -> Iterator[Arguments]:
 def _small_and_large(settings: Settings) -> Iterator[Arguments]:
     teacher = scattered((12,), 3, 5)
     for size in (0.25, 0.5, 1, 1.5, 2, 8):
-        yield pair(teacher + np.copysign(size, np.resize([1, -1, 1], 12)), teacher, settings)
-    yield pair(teacher + np.copysign(0.5, np.resize([1, -1], 12)), teacher, settings)
+        yield pair(teacher + size * np.resize([1, -1, 1], 12), teacher, settings)
+    yield pair(teacher + 0.5 * np.resize([1, -1], 12), teacher, settings)
 
 
 def _opposite_signs(settings: Settings) -> Iterator[Arguments]:

@@ -8,7 +8,6 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.pruning.prune import ORDERS, prune
 from refcompress.verify.agreement import equal
-from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operation import Arguments, Fault, Law, Operation, Region, Setting, Settings
 from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
 from refcompress.verify.operations.selection import (
@@ -20,7 +19,7 @@ from refcompress.verify.operations.selection import (
     ties_in_order,
 )
 from refcompress.verify.operations.selection_cases import REJECTS, search, selection_cases
-from refcompress.verify.operations.selection_faults import magnitude, selection_faults
+from refcompress.verify.operations.selection_faults import magnitude, selection_faults, values_flushed, values_in
 
 ORDER_SETTING = Setting(
     "order",
@@ -137,14 +136,6 @@ def _places_in(dtype: type[np.integer[Any]]) -> Callable[[Array, Array], Array]:
     return lambda x, places: places.astype(dtype)
 
 
-def _flushed(values: Array) -> Array:
-    return np.where(magnitude(values) < FLOATS[values.dtype.name][2], values * 0, values)
-
-
-def _held_in(name: str) -> Callable[[Array], Array]:
-    return lambda values: values.astype(float_dtype(name)).astype(values.dtype)
-
-
 PRUNE_FAULTS = (
     *selection_faults(_listed),
     Fault("backwards", "lists what stays in the reverse order", _reordered(lambda flat, places, s: places[::-1])),
@@ -170,10 +161,10 @@ PRUNE_FAULTS = (
     Fault("places_uint16", "holds the indices in uint16: 2^16 becomes 0", _relabelled(_places_in(np.uint16))),
     Fault("magnitudes", "gives magnitudes: the sign of the values is lost", _revalued(np.abs)),
     Fault("zero_sign_lost", "turns a kept -0 into 0", _revalued(lambda v: v + 0)),
-    Fault("values_flushed", "turns kept subnormals into 0", _revalued(_flushed)),
-    Fault("values_float16", "holds the values in float16", _revalued(_held_in("float16"))),
-    Fault("values_bfloat16", "holds the values in bfloat16", _revalued(_held_in("bfloat16"))),
-    Fault("values_float32", "holds the values in float32", _revalued(_held_in("float32"))),
+    Fault("values_flushed", "turns kept subnormals into 0", _revalued(values_flushed)),
+    Fault("values_float16", "holds the values in float16", _revalued(values_in("float16"))),
+    Fault("values_bfloat16", "holds the values in bfloat16", _revalued(values_in("bfloat16"))),
+    Fault("values_float32", "holds the values in float32", _revalued(values_in("float32"))),
 )
 
 

@@ -170,6 +170,16 @@ def _held_in(name: str) -> Callable[[Array], Array]:
     return lambda x: np.abs(x).astype(float_dtype(name))
 
 
+def values_in(name: str) -> Callable[[Array], Array]:
+    """Return the change of holding values in another dtype."""
+    return lambda values: values.astype(float_dtype(name)).astype(values.dtype)
+
+
+def values_flushed(values: Array) -> Array:
+    """Turn subnormals into 0."""
+    return np.where(magnitude(values) < FLOATS[values.dtype.name][2], values * 0, values)
+
+
 def _columns_first(x: Array, k: int, settings: Settings) -> Array:
     """Count down the columns: ties are then decided in Fortran order."""
     if settings.get("axis") is not None:

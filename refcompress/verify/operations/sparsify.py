@@ -8,7 +8,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.pruning.sparsify import sparsify
 from refcompress.verify.agreement import equal
-from refcompress.verify.inputs import FLOATS, float_dtype
+from refcompress.verify.inputs import FLOATS
 from refcompress.verify.operation import Arguments, Fault, Law, Operation, Region, Settings
 from refcompress.verify.operations.fixed_point import CHECK_DTYPE, FLOAT_DTYPE
 from refcompress.verify.operations.selection import (
@@ -24,7 +24,14 @@ from refcompress.verify.operations.selection import (
     ties_in_order,
 )
 from refcompress.verify.operations.selection_cases import REJECTS, search, selection_cases
-from refcompress.verify.operations.selection_faults import by_lines, magnitude, right_mask, selection_faults
+from refcompress.verify.operations.selection_faults import (
+    by_lines,
+    magnitude,
+    right_mask,
+    selection_faults,
+    values_flushed,
+    values_in,
+)
 
 
 def _sparse(args: Arguments, settings: Settings) -> Array:
@@ -51,14 +58,6 @@ def _with(values: Callable[[Array, Array, Settings], Array]) -> Callable[[Argume
 def _kept_as(change: Callable[[Array], Array]) -> Callable[[Arguments, Settings], Any]:
     """Select rightly, then change what stays."""
     return _with(lambda x, mask, settings: np.where(mask, change(x), 0))
-
-
-def _held_in(name: str) -> Callable[[Array], Array]:
-    return lambda x: x.astype(float_dtype(name)).astype(x.dtype)
-
-
-def _flushed(x: Array) -> Array:
-    return np.where(magnitude(x) < FLOATS[x.dtype.name][2], x * 0, x)
 
 
 def _zeros_left(x: Array, mask: Array, settings: Settings) -> Array:
@@ -104,10 +103,10 @@ SPARSIFY_FAULTS = (
     Fault("mask_for_values", "gives the mask instead of the values", _kept_as(np.ones_like)),
     Fault("soft_threshold", "takes the threshold off what stays (soft threshold)", _soft),
     Fault("rescaled", "multiplies what stays by n / k, as dropout does", _rescaled),
-    Fault("values_flushed", "turns kept subnormals into 0", _kept_as(_flushed)),
-    Fault("values_float16", "holds the values in float16", _kept_as(_held_in("float16"))),
-    Fault("values_bfloat16", "holds the values in bfloat16", _kept_as(_held_in("bfloat16"))),
-    Fault("values_float32", "holds the values in float32", _kept_as(_held_in("float32"))),
+    Fault("values_flushed", "turns kept subnormals into 0", _kept_as(values_flushed)),
+    Fault("values_float16", "holds the values in float16", _kept_as(values_in("float16"))),
+    Fault("values_bfloat16", "holds the values in bfloat16", _kept_as(values_in("bfloat16"))),
+    Fault("values_float32", "holds the values in float32", _kept_as(values_in("float32"))),
 )
 
 

@@ -103,7 +103,7 @@ def _squares_overflow(name: str) -> Iterator[Any]:
 
 def _neighbours(name: str) -> Iterator[Any]:
     step = 2.0 ** (1 - FLOATS[name][0])
-    row = np.copysign(1 + np.resize([0, 1, 3, 2, 5, 7, 6, 8, 4], 3 * LENGTH) * step, np.resize([1, -1, -1], 3 * LENGTH))
+    row = (1 + np.resize([0, 1, 3, 2, 5, 7, 6, 8, 4], 3 * LENGTH) * step) * np.resize([1, -1, -1], 3 * LENGTH)
     yield row
     yield row * 1024
     yield np.resize([*(1.75 + np.arange(7) * step), 2.25], LENGTH)
@@ -128,7 +128,7 @@ def _infinities(name: str) -> Iterator[Any]:
 
 
 def _fractions(name: str) -> Iterator[Any]:
-    yield np.resize(np.copysign(np.arange(1, 17) / 16, np.resize([1, -1, 1], 16)), 2 * LENGTH)
+    yield np.resize(np.arange(1, 17) * np.resize([1, -1, 1], 16) / 16, 2 * LENGTH)
     yield np.resize([0.25, 0.75, -0.5, 0.125, 1.5, -1.25, 1.75, 1.0], LENGTH)
 
 
