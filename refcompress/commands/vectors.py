@@ -121,7 +121,7 @@ class _Choice:
 
         from refcompress.verify.vectors import count
 
-        total = count(self.operation, self.settings, self.level)
+        total = count(self.operation, self.settings, self.level) if sys.stderr.isatty() else None
         return lambda items: tqdm(items, total=total, unit=" cases", unit_scale=True, disable=None)
 
 

@@ -30,6 +30,8 @@ from refcompress.verify.sweep_plan import read_input
 TOKENS = (b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b'""', b",", b"\r\n", b"\n\n", b"nan", b"inf", b"-1", b"1e999")
 TOKENS += (b"9" * 400, b"9" * 5000, b"[" * 3000, b"{" * 50, b"null", b"true", b'{"a":1}', b"..", b"../../x", b"/etc/x")
 TOKENS += (b"x" * 200_000, b"2147483648", b"18446744073709551615", b"-9223372036854775809", b"0x", b"\xc0\x80", b"1_0")
+# operations of few and small vectors: answers of an integer, an array of floats and an array of integers
+ANSWERED = ("keep_count", "mse_gradient", "pack_int4")
 
 
 def damaged(r, data):
@@ -258,7 +260,7 @@ def vector_files():
     found = {}
     with tempfile.TemporaryDirectory() as where:
         for ending in (".jsonl", ".hex", ".npz"):
-            for name in ("fraction_bits", "pack_int4"):
+            for name in ANSWERED:
                 path = Path(where) / f"v{ending}"
                 assert cli.main(["vectors", "write", name, "--out", str(path)]) == 0
                 found[ending, name] = path.read_bytes()
@@ -274,7 +276,7 @@ def cut(r, data):
 
 
 def answers_jsonl(r):
-    name = r.choice(("fraction_bits", "pack_int4"))
+    name = r.choice(ANSWERED)
     lines = vector_files()[".jsonl", name].split(b"\n")[:20]
     place = r.randrange(len(lines))
     message = json.loads(lines[place])
@@ -284,14 +286,14 @@ def answers_jsonl(r):
 
 
 def answers_hex(r):
-    name = r.choice(("fraction_bits", "pack_int4"))
+    name = r.choice(ANSWERED)
     return judge(name, ".hex", cut(r, vector_files()[".hex", name]))
 
 
 def answers_npz(r):
-    header = np.array(json.dumps({"operation": "fraction_bits", "protocol": 1, "settings": {"bits": 8}}))
+    header = np.array(json.dumps({"operation": "keep_count", "protocol": 1, "settings": {}}))
     arrays = {"header": header, "0/result": np.array(7), "1/result": np.array(3), "2/result/0": np.array([1, 2])}
-    return judge("fraction_bits", ".npz", zipped(r, arrays))
+    return judge("keep_count", ".npz", zipped(r, arrays))
 
 
 def judge(name, ending, data):
@@ -302,7 +304,7 @@ def judge(name, ending, data):
 
 
 def answers_on_a_pipe(r):
-    name = r.choice(("fraction_bits", "pack_int4"))
+    name = r.choice(ANSWERED)
     return command("vectors", "judge", name, stdin=cut(r, vector_files()[".hex", name]))
 
 

@@ -274,6 +274,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="the number of one input: run it alone, and show it")
     options = parser.parse_args()
+    for name in options.doors:
+        if name not in FUNCTIONS and name not in FILES:
+            parser.error(f"no door has the name {name!r}; they are {', '.join([*FUNCTIONS, *FILES])}")
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     if options.only is not None:
