@@ -124,6 +124,8 @@ def drawn_from(operation, part, piece, shape):
         "own_bounds": operation.faults,
     }
     own = [item for item in tables.get(part, ()) if item.name == piece]
+    if part == "searches":
+        return repr(shape(operation.strategy))
     if part == "texts":
         own = {"by hand": operation.by_hand, "accepts": operation.accepts}.get(piece, operation)
     of_all = operation.answer, operation.bound, operation.rival_answer, operation.settings, operation.typical

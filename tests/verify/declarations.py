@@ -5,14 +5,17 @@ every machine: a sum or an exponential of floats need not be the same to the las
 floats which a rival gives, are digested to a thousandth, and what is held to a bound by where it differs alone.
 """
 
+import functools
 import hashlib
 import itertools
 import json
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+from hypothesis import strategies
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -40,7 +43,7 @@ def plain(value):
         array = np.asarray(value)
         array = array.astype(array.dtype.newbyteorder("<"))
         return f"{array.dtype.name}{array.shape}{array.tobytes().hex()}"
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | range):
         return f"({','.join(plain(item) for item in value)})"
     return repr(value)
 
@@ -237,7 +240,37 @@ def rearrangements(operation):
     return {repr(dict(given)): calls_of(full(operation, given)) for given in operation.typical}
 
 
-PARTS = {part.__name__: part for part in (cases, regions, rivals, own_bounds, laws, texts, rearrangements)}
+def searches(operation):
+    """What the search draws from, for each value of a setting: the numbers that its strategies are made of."""
+
+    def of(name):
+        noted = []
+        with mock.patch.object(strategies, name, noting(getattr(strategies, name), noted)):
+            for settings in each_value(operation):
+                operation.strategy(settings)
+        yield from noted
+
+    return {name: of(name) for name in ("sampled_from", "integers", "floats", "just", "lists")}
+
+
+def noting(make, noted):
+    """Return a maker of strategies that notes what of its arguments is a number, a word or a list of such."""
+
+    @functools.wraps(make)
+    def made(*args, **named):
+        noted.append([v for v in (*args, *sorted(named.items())) if is_plain(v)])
+        return make(*args, **named)
+
+    return made
+
+
+def is_plain(value):
+    if isinstance(value, tuple | list | range):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str | np.generic)
+
+
+PARTS = {part.__name__: part for part in (cases, regions, rivals, own_bounds, laws, texts, rearrangements, searches)}
 
 
 def declared(operation):
