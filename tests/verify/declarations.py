@@ -12,13 +12,12 @@ import json
 import re
 import sys
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
-from hypothesis import strategies
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from verify.few import drawn
 from verify.rivals import answered_rightly, answers, calls, each_value, full, rivals_of
 
 from refcompress.verify.agreement import compare, parts
@@ -43,7 +42,7 @@ def plain(value):
         array = np.asarray(value)
         array = array.astype(array.dtype.newbyteorder("<"))
         return f"{array.dtype.name}{array.shape}{array.tobytes().hex()}"
-    if isinstance(value, tuple | list | range):
+    if isinstance(value, tuple | list):
         return f"({','.join(plain(item) for item in value)})"
     return repr(value)
 
@@ -241,33 +240,9 @@ def rearrangements(operation):
 
 
 def searches(operation):
-    """What the search draws from, for each value of a setting: the numbers that its strategies are made of."""
-
-    def of(name):
-        noted = []
-        with mock.patch.object(strategies, name, noting(getattr(strategies, name), noted)):
-            for settings in each_value(operation):
-                operation.strategy(settings)
-        yield from noted
-
-    return {name: of(name) for name in ("sampled_from", "integers", "floats", "just", "lists")}
-
-
-def noting(make, noted):
-    """Return a maker of strategies that notes what of its arguments is a number, a word or a list of such."""
-
-    @functools.wraps(make)
-    def made(*args, **named):
-        noted.append([v for v in (*args, *sorted(named.items())) if is_plain(v)])
-        return make(*args, **named)
-
-    return made
-
-
-def is_plain(value):
-    if isinstance(value, tuple | list | range):
-        return all(map(is_plain, value))
-    return value is None or isinstance(value, bool | int | float | str | np.generic)
+    """A few inputs that the search may draw, for each value of a setting."""
+    drawn_from = (functools.partial(operation.strategy, settings) for settings in each_value(operation))
+    return {"a few": (drawn(make) for make in drawn_from)}
 
 
 PARTS = {part.__name__: part for part in (cases, regions, rivals, own_bounds, laws, texts, rearrangements, searches)}
