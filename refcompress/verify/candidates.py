@@ -153,6 +153,8 @@ class _Calls:
 
     def __init__(self, function: Callable[..., Any], names: tuple[str, ...], arrays: str) -> None:
         self.function, self.names, self.arrays = function, names, arrays
+        self.errors = np.geterr()
+        """What NumPy is to do at an overflow and the like: as its caller wants it, whatever the tester needs."""
         self.before: tuple[Arguments, Any, Any] | None = None
         """Inputs, returned object, and a copy of what it held."""
 
@@ -160,7 +162,7 @@ class _Calls:
         given = [laid_out(value, layout) for value in args]
         printed: Any = _Head()
         with (
-            np.errstate(),  # whatever the candidate sets
+            np.errstate(**self.errors),  # and what the candidate sets itself ends here
             contextlib.redirect_stdout(io.TextIOWrapper(printed, "utf-8", "replace", write_through=True)),
             warnings.catch_warnings(record=True) as caught,
             during_call(self.arrays, given),

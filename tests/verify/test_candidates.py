@@ -192,6 +192,14 @@ def test_settings_of_numpy_do_not_leak_out():
     assert np.geterr() == before
 
 
+def test_numpy_raises_in_a_candidate_for_what_it_raised_for_where_the_candidate_was_made():
+    with np.errstate(divide="raise"):
+        candidate = from_callable(lambda x: x / np.zeros(3), ("x",))
+    with np.errstate(all="ignore"):
+        assert candidate.call((X,), "plain").problem.startswith("raises FloatingPointError")
+        assert call(lambda x: x / np.zeros(3)).problem is None
+
+
 def test_changes_of_an_input_are_seen_and_reach_no_other_call():
     def changes(weights, x):
         weights[1][:] = 0

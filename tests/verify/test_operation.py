@@ -145,6 +145,19 @@ def every_draw(operation, settings):
     is_answered()
 
 
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_check_is_the_same_for_who_has_numpy_raise_at_every_underflow(operation):
+    settings = each_value(operation)[-1] | {"dtype": "float64"} if "dtype" in operation.defaults else operation.defaults
+
+    @np.errstate(all="ignore")
+    def right(*args):
+        return operation.answer(args, settings)
+
+    with np.errstate(all="raise"):
+        report = check(right, operation, examples=10, **settings)
+    assert report.verdict == "agrees", str(report)
+
+
 def test_a_setting_is_found_by_its_name():
     assert OPERATIONS["quantize"].setting("rounding").default == "half_even"
 
