@@ -10,7 +10,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, WhitespaceInclu
 from mutmut.mutation.mutators import mutation_operators, operator_string
 
 FREE = {"len", "isinstance", "cast", "TypeVar"}  # without an argument they raise at once, or do nothing when run
-TYPES = ("npt.NDArray", "Callable", "Iterator", "tuple[", "list[", "dict[", "Literal", "np.ndarray[")
+TYPES = ("npt.NDArray", "Callable", "Iterator", "Iterable", "tuple[", "list[", "dict[", "Literal", "np.ndarray[")
 
 
 @dataclass(frozen=True)
