@@ -380,9 +380,10 @@ def _history(
 
 def as_counterexample(op: Operation, settings: Settings, e: Exchange) -> Counterexample:
     """Return what a report shows of a failing call."""
-    law = None
-    if e.problem is None:
-        law = next((law.sentence for law in op.laws if not _holds(law.holds, e, settings)), None)
+    with np.errstate(all="ignore"):
+        broken = (law.sentence for law in op.laws if not law.holds(e.args, e.answer.value, settings))
+        law = None if e.problem is not None else next(broken, None)
+        why = _by_hand(op, settings, e)
     names = [i.name for i in op.inputs]
     return Counterexample(
         inputs=dict(zip(names, e.args, strict=True)),
@@ -399,7 +400,7 @@ def as_counterexample(op: Operation, settings: Settings, e: Exchange) -> Counter
         wrong=e.comparison.wrong,
         bound=e.bound,
         law=law,
-        why=_by_hand(op, settings, e),
+        why=why,
     )
 
 
@@ -411,11 +412,6 @@ def _by_hand(op: Operation, settings: Settings, e: Exchange) -> str | None:
         return None
     index = arguments.first_index(wrong[part])
     return op.by_hand(e.args, index if len(wrong) == 1 else (part, *index), settings)
-
-
-def _holds(law: Callable[[Arguments, Any, Settings], bool], e: Exchange, settings: Settings) -> bool:
-    with np.errstate(all="ignore"):
-        return law(e.args, e.answer.value, settings)
 
 
 def _accepts(op: Operation, settings: Settings, subject: Candidate) -> Iterator[str]:

@@ -38,6 +38,12 @@ def fault_named(operation, name):
     return named(operation.faults, name)
 
 
+@np.errstate(all="ignore")
+def broken_laws(operation, args, answer, settings):
+    """The names of the laws that an answer breaks."""
+    return [law.name for law in operation.laws if not law.holds(args, answer, settings)]
+
+
 def rivals_of(operation, settings):
     return {
         rival.fault or " ".join(f"{k}={v}" for k, v in rival.settings.items()): rival

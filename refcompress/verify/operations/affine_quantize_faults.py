@@ -93,10 +93,7 @@ def _clipped_to(ends: Callable[[int, int], tuple[int, int]]) -> Answer:
     """Return the fault of bringing codes into another range."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
-        codes, low, high = _sums(args, settings)[0], *ends(*limits(settings))
-        if settings["overflow"] == "wrap":
-            codes = np.where(np.isfinite(codes), codes, 0.0)
-        return OVERFLOW[settings["overflow"]](codes, low, high)
+        return OVERFLOW[settings["overflow"]](_sums(args, settings)[0], *ends(*limits(settings)))
 
     return answer
 
@@ -176,7 +173,6 @@ def _cast_from_float32(codes: Array, settings: Settings) -> Array:
         return ranged(codes, settings)
     low, high = (float(np.float32(end)) for end in limits(settings))
     v = np.clip(codes, low, high)
-    v = np.where(np.isnan(v), low, v)
     return np.where(v >= 2.0**31, -(2.0**31), v) if settings["signed"] else np.where(v >= 2.0**32, 0.0, v)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.fixed_point import nearest_float, rounded
-from verify.rivals import fault_named, full, killed, named
+from verify.rivals import broken_laws, fault_named, full, killed, named
 
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
@@ -63,7 +63,7 @@ def test_every_law_holds_for_the_reference_whatever_the_settings(operation, numb
     settings = full(operation, some_settings(operation, number))
     for case, args in calls(operation, some_settings(operation, number)):
         answer = operation.answer(args, settings)
-        broken = [law.name for law in operation.laws if not law.holds(args, answer, settings)]
+        broken = broken_laws(operation, args, answer, settings)
         assert broken == [], (case.name, args)
 
 
@@ -74,7 +74,8 @@ def test_a_region_has_the_shape_of_the_answer_whatever_the_settings(operation, n
     for _, args in calls(operation, some_settings(operation, number))[::9]:
         answer = operation.answer(args, settings)
         for region in operation.regions:
-            (mask,) = region.mask(args, answer, settings)
+            with np.errstate(all="ignore"):
+                (mask,) = region.mask(args, answer, settings)
             assert (mask.shape, mask.dtype) == (np.shape(answer), np.bool_), region.name
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import affine as oracle
-from verify.rivals import fault_named, full, named, rivals_of
+from verify.rivals import broken_laws, fault_named, full, named, rivals_of
 
 from refcompress import fake_quantize_gradient
 from refcompress.verify import check
@@ -57,7 +57,7 @@ def test_laws_and_rivals_hold_for_the_reference_whatever_the_settings(operation,
     for case, args in calls(operation, settings):
         answer = operation.answer(args, settings)
         assert np.array_equal(answer, operation.rival_answer(args, settings), equal_nan=True), (case.name, args)
-        broken = [law.name for law in operation.laws if not law.holds(args, answer, settings)]
+        broken = broken_laws(operation, args, answer, settings)
         assert broken == [], (case.name, args)
 
 
@@ -68,7 +68,8 @@ def test_a_region_has_the_shape_of_the_answer_whatever_the_settings(operation, n
     for _, args in calls(operation, settings)[::5]:
         answer = operation.answer(args, settings)
         for region in operation.regions:
-            (mask,) = region.mask(args, answer, settings)
+            with np.errstate(all="ignore"):
+                (mask,) = region.mask(args, answer, settings)
             assert (mask.shape, mask.dtype) == (np.shape(answer), np.bool_), region.name
 
 
