@@ -179,7 +179,7 @@ def texts(operation):
     return {
         "by hand": by_hand(operation) if operation.by_hand is not None else (),
         "accepts": accepted(operation) if operation.accepts is not None else (),
-        "rejects": ((name, make(operation.defaults)) for name, make in operation.rejects),
+        "rejects": ((name, make(s)) for s in each_value(operation) for name, make in operation.rejects),
         "settings": ((s.name, s.default, s.allowed, sorted(s.says, key=repr), s.rival) for s in operation.settings),
         "kills": ((case.name, case.kills) for case in operation.cases),
         "faults": ((f.name, f.coarse, f.bound is None) for f in operation.faults),

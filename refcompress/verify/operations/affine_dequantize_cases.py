@@ -54,7 +54,7 @@ def as_given(args: Arguments, settings: Settings) -> Array:
 def differences(args: Arguments, settings: Settings) -> tuple[Array, Array]:
     """Return q - z, and the scales that broadcast to it."""
     q, s, z = broadcast(args, settings)
-    return np.asarray(q.astype(np.int64) - z), s
+    return np.asarray(q - z), s
 
 
 def rounded(n: npt.ArrayLike, s: npt.ArrayLike, name: str, rounding: str = "half_even") -> Array:
@@ -63,7 +63,7 @@ def rounded(n: npt.ArrayLike, s: npt.ArrayLike, name: str, rounding: str = "half
     The product is a pair of floats, high + error; what rounding needs of it is the whole number of last places below it
     and on which side of one half the rest lies.
     """
-    n, s = np.broadcast_arrays(np.asarray(n).astype(np.float64), np.asarray(s, np.float64))
+    n, s = np.broadcast_arrays(np.asarray(n).astype(np.float64), np.asarray(s))
     precision, largest, _, subnormal = FLOATS[name]
     significand, exponent = np.frexp(s)
     high, error = exactly.two_product(np.abs(n), significand)
@@ -76,8 +76,7 @@ def rounded(n: npt.ArrayLike, s: npt.ArrayLike, name: str, rounding: str = "half
     fraction = np.where((above == 0) & (rest == 0), 0.0, 0.5 + side / 4)
     whole -= below
     whole += goes_up(rounding, fraction, whole % 2 == 1, n < 0)
-    with np.errstate(over="ignore"):
-        value = np.ldexp(whole, last + exponent)
+    value = np.ldexp(whole, last + exponent)
     inward = rounding == "toward_zero" or (np.where(n < 0, "ceil", "floor") == rounding)
     value = np.where(value > largest, np.where(inward, largest, np.inf), value)
     return np.asarray(np.where(n < 0, -value, value))
@@ -134,7 +133,7 @@ def many_scales(settings: Settings) -> Calls:
 def last_place(settings: Settings) -> Calls:
     """Products that are ties of the last place, and their neighbours: n * m of one bit more than the significand."""
     precision = FLOATS[settings["dtype"]][0]
-    length = 6 if precision > 8 else 4
+    length = 4 if precision == 8 else 6
     scales = [float((1 << (precision - length)) + 1 + 2 * j) * 2.0**-precision for j in range(6)]
     n = np.arange(1 << length, 2 << length)
     rows = []

@@ -27,8 +27,7 @@ def _keeps_zero(args: Arguments, answer: Any, settings: Settings) -> bool:
 def _keeps_steps(args: Arguments, answer: Any, settings: Settings) -> bool:
     n, s = differences(args, settings)
     one = np.abs(n) == 1
-    with np.errstate(over="ignore"):
-        return bool(np.all((_floats(answer) == n * s)[one]))
+    return bool(np.all((_floats(answer) == n * s)[one]))
 
 
 def _nearest(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -41,8 +40,7 @@ def _nearest(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 def _is_float(args: Arguments, answer: Any, settings: Settings) -> bool:
     given = _floats(answer)
-    with np.errstate(over="ignore", under="ignore"):
-        kept = given.astype(float_dtype(settings["dtype"])).astype(np.float64)
+    kept = given.astype(float_dtype(settings["dtype"])).astype(np.float64)
     return bool(np.all((kept == given) | np.isnan(given)))
 
 
@@ -61,12 +59,11 @@ def _rising(args: Arguments, answer: Any, settings: Settings) -> bool:
         pairs = list(zip(*(np.moveaxis(v, axis, 0) for v in (q, given, scales)), strict=True))
     for codes, values, own in pairs:
         order = np.argsort(codes, axis=None, kind="stable")
-        codes, values = codes.reshape(-1)[order].astype(np.int64), values.reshape(-1)[order]
+        codes, values = codes.reshape(-1)[order], values.reshape(-1)[order]
         step = own.reshape(-1)[0] if own.size else 1.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            few = np.all(np.abs(values) <= min(largest, step * 2.0 ** (FLOATS[settings["dtype"]][0] - 1)))
-            strictly = few and step >= normal
-            rises = values[1:] > values[:-1] if strictly else values[1:] >= values[:-1]
+        few = np.all(np.abs(values) <= min(largest, step * 2.0 ** (FLOATS[settings["dtype"]][0] - 1)))
+        strictly = few and step >= normal
+        rises = values[1:] > values[:-1] if strictly else values[1:] >= values[:-1]
         if not np.all(rises | (codes[1:] == codes[:-1])):
             return False
     return True

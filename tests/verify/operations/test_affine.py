@@ -11,7 +11,13 @@ from verify.rivals import broken_laws, fault_named, full, killed, named
 from refcompress.rounding import ROUNDING
 from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
-from refcompress.verify.operations import affine_dequantize_cases, affine_kills, affine_stages
+from refcompress.verify.operations import (
+    affine_cases,
+    affine_dequantize_cases,
+    affine_kills,
+    affine_quantize_cases,
+    affine_stages,
+)
 from refcompress.verify.operations.affine import AFFINE_DEQUANTIZE, AFFINE_QUANTIZE
 
 OPERATIONS = (AFFINE_QUANTIZE, AFFINE_DEQUANTIZE)
@@ -369,3 +375,32 @@ def test_infinities_come_at_scales_at_which_the_range_overflows():
             return np.rint(steps.astype(np.float64)) + zero_point
 
     assert check(clipped_first, "affine_quantize", examples=0).verdict == "differs"
+
+
+@pytest.mark.parametrize(
+    ("zero_points", "dtype"),
+    [([-(2**31), 2**31 - 1], "int32"), ([2**31], "int64"), ([-(2**31) - 1], "int64")],
+)
+def test_zero_points_are_int64_where_int32_is_too_short(zero_points, dtype):
+    given_points = affine_cases.integers_for(zero_points)
+    assert (given_points.dtype, given_points.tolist()) == (dtype, zero_points)
+
+
+@pytest.mark.parametrize(
+    ("settings", "held"),
+    [({"bits": 4, "signed": False}, {0, 7, 8, 15}), ({"signed": False, "narrow_range": True}, {128, 255})],
+)
+def test_the_middle_of_the_codes_is_among_the_zero_points(settings, held):
+    found = affine_quantize_cases.zero_points(full(AFFINE_QUANTIZE, settings))
+    assert held - {7} <= set(found)
+    assert not {9, 129} & set(found)
+
+
+@pytest.mark.parametrize("case", ["arrays of shapes", "reported"])
+def test_cases_lie_around_the_middle_of_unsigned_codes_of_4_bits(case):
+    settings = full(AFFINE_QUANTIZE, {"bits": 4, "signed": False})
+    if case == "reported":
+        assert any(z == 7 for _, _, z in affine_quantize_cases.reported(settings))
+        return
+    (x, _, z) = next(affine_quantize_cases.shapes(settings))
+    assert float(x) == 7 - 2.5 - z

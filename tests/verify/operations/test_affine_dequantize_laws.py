@@ -17,10 +17,11 @@ from refcompress.verify.operations.affine_dequantize_laws import LAWS, REGIONS
         ("sign", [4], 0.5, 5, [0.5]),
         ("rising", [4, 6], 0.5, 5, [0.5, -0.5]),
         ("rising", [4, 6], 0.5, 5, [0.5, 0.5]),
+        ("rising", [2**23 - 1, 2**23], 1.0, 0, [2.0**23, 2.0**23]),
     ],
 )
 def test_a_law_of_affine_dequantize_is_broken_by(name, q, s, z, values):
-    args, settings = (np.array(q, np.int8), s, z), full(AFFINE_DEQUANTIZE, {})
+    args, settings = (np.array(q, np.int32), s, z), full(AFFINE_DEQUANTIZE, {})
     law = named(LAWS, name)
     assert not law.holds(args, np.array(values), settings)
     assert law.holds(args, AFFINE_DEQUANTIZE.answer(args, settings), settings)
