@@ -1,5 +1,6 @@
 import random
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operations import (
     dequantize_cases,
+    fixed_point,
     fixed_point_kills,
     fraction_bits_cases,
 )
@@ -100,6 +102,13 @@ def test_a_region_has_the_shape_of_the_answer_whatever_the_settings(operation, n
 
 
 # quantize
+
+
+@pytest.mark.parametrize(("bits", "limit"), [(None, 2.0**62), (8, np.inf), (32, np.inf)])
+def test_a_search_draws_any_float_where_codes_have_a_range_and_what_int64_holds_where_not(bits, limit):
+    with mock.patch.object(fixed_point, "floats_and_p") as strategy:
+        QUANTIZE.strategy(full(QUANTIZE, {"bits": bits}))
+    assert strategy.call_args.args[2] == limit
 
 
 def test_without_bits_every_rival_shows_but_those_of_the_range():
@@ -258,6 +267,12 @@ def test_rounding_to_a_float_format_equals_the_fractions(code, p, name, word):
     assert bool(np.signbit(rounded[0])) == (code < 0)
 
 
+@pytest.mark.parametrize(("p", "results"), [(2**40, [0.0, -0.0]), (-(2**40), [np.inf, -np.inf])])
+def test_a_p_past_32_bits_leaves_zeros_or_infinities(p, results):
+    rounded = dequantize_cases.rounded_to(np.array([1, -1]), p, "float32")
+    assert (rounded.tolist(), np.signbit(rounded).tolist()) == (results, [False, True])
+
+
 @given(st.floats(-1e30, 1e30), st.sampled_from(sorted(FLOATS)))
 def test_the_nearest_float_of_a_float64_equals_the_fractions(value, name):
     precision, largest, _, subnormal = FLOATS[name]
@@ -335,6 +350,28 @@ def test_a_law_of_dequantize_is_broken_by(name, q, answer):
     args, settings = (np.array(q, np.int32), 1), full(DEQUANTIZE, {})
     assert not law_named(DEQUANTIZE, name).holds(args, np.array(answer), settings)
     assert law_named(DEQUANTIZE, name).holds(args, DEQUANTIZE.answer(args, settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "q", "p", "answer", "holds"),
+    [
+        # the largest float32 is within half a place of itself alone
+        ("half_place", "float32", [2**24 - 1], -104, [0.0], False),
+        # whether float64 holds a product is known as far as its normal numbers go
+        ("keeps_floats", "float64", [3], 1023, [0.0], False),
+        ("keeps_floats", "float64", [3], 1024, [0.0], True),
+    ],
+)
+def test_a_law_of_dequantize_reaches_as_far_as(name, dtype, q, p, answer, holds):
+    settings = full(DEQUANTIZE, {"dtype": dtype})
+    assert law_named(DEQUANTIZE, name).holds((np.array(q, np.int32), p), np.array(answer), settings) == holds
+
+
+def test_results_of_equal_codes_are_compared_in_the_order_they_come():
+    q = np.resize(np.array([1, 0], np.int8), 1000)
+    answer = np.arange(1000) + 1000.0 * q
+    assert law_named(DEQUANTIZE, "monotone").holds((q, 0), answer, full(DEQUANTIZE, {}))
+    assert not law_named(DEQUANTIZE, "monotone").holds((q, 0), answer[::-1], full(DEQUANTIZE, {}))
 
 
 # fraction_bits
@@ -447,6 +484,12 @@ def test_one_value_is_derived_by_hand(operation, args, settings, line):
     first = np.array(args[0]) if operation is DEQUANTIZE else np.array(args[0], np.float32)
     index = () if operation is FRACTION_BITS else (0,)
     assert operation.by_hand((first, *args[1:]), index, full(operation, settings)) == line
+
+
+@pytest.mark.parametrize(("q", "p"), [(3, 1100), (3, -1100)])
+def test_one_value_is_derived_by_hand_for_whoever_asks_numpy_to_raise(q, p):
+    with np.errstate(all="raise"):
+        assert DEQUANTIZE.by_hand((np.array([q]), p), (0,), full(DEQUANTIZE, {}))
 
 
 @pytest.mark.parametrize("number", range(6))
