@@ -37,8 +37,8 @@ def rounded_to(q: Array, p: int, name: str, rounding: str = "half_even") -> Arra
     last = np.maximum(length.astype(np.int64) - p - precision, lowest_exponent(subnormal))
     drop = np.maximum(last + p, 0)
     whole = round_shifted(magnitude, negative, drop, rounding).astype(np.float64)
-    with np.errstate(over="ignore", under="ignore"):
-        v = np.ldexp(whole, np.clip(drop - p, -4000, 4000).astype(np.int32))
+    with np.errstate(over="ignore"):
+        v = np.ldexp(whole, np.minimum(drop - p, 4000).astype(np.int32))  # no less than the lowest exponent, or -p
     inward = rounding == "toward_zero" or (np.where(negative, "ceil", "floor") == rounding)
     v = np.where(v > largest, np.where(inward, largest, np.inf), v)
     return np.asarray(np.where(negative, -v, v))
