@@ -206,6 +206,7 @@ def test_a_fault_of_quantize_answers_by_its_settings(name, settings, x, p, codes
     [
         ("half_step", [1.25], [2]),
         ("keeps_integers", [3.0], [2]),
+        ("keeps_integers", [127.0], [126]),
         ("whole_step", [1.25], [3]),
         ("in_range", [300.0], [300]),
         ("sign", [-0.4], [1]),
@@ -216,6 +217,13 @@ def test_a_law_of_quantize_is_broken_by(name, x, answer):
     args, settings = (np.array(x, np.float32), 0), full(QUANTIZE, {"bits": 8})
     assert not law_named(QUANTIZE, name).holds(args, np.array(answer), settings)
     assert law_named(QUANTIZE, name).holds(args, QUANTIZE.answer(args, settings), settings)
+
+
+@pytest.mark.parametrize(("bits", "flags"), [(None, [False, False, True]), (8, [False, True, True])])
+def test_what_has_a_code_is_told_of_signalling_nans_and_past_float64(bits, flags):
+    x = np.array([0x7FF0000000000001, 0x7FE0000000000000, 0x3FF0000000000000], np.uint64).view(np.float64)
+    assert QUANTIZE.accepts((x, 10), full(QUANTIZE, {"bits": bits, "dtype": "float64"})).tolist() == flags
+    assert not QUANTIZE.accepts((np.array([0x7F800001], np.uint32).view(np.float32), 0), full(QUANTIZE, {})).any()
 
 
 @pytest.mark.parametrize(
