@@ -463,6 +463,31 @@ def test_a_law_of_fraction_bits_is_broken_by(name, x, p):
     assert law_named(FRACTION_BITS, name).holds(args, FRACTION_BITS.answer(args, settings), settings)
 
 
+@pytest.mark.parametrize("name", ["fits", "largest"])
+@pytest.mark.parametrize("answer", [6.5, 5.5, np.nan, np.inf, -np.inf, 1e300, 5000, -5000])
+def test_what_is_no_number_of_bits_is_taken_by_no_law_of_fraction_bits(name, answer):
+    for x in ([1.0], [0.0]):
+        assert not law_named(FRACTION_BITS, name).holds((np.array(x, np.float32),), answer, full(FRACTION_BITS, {}))
+
+
+def test_any_number_of_bits_that_a_float_may_need_fits_zero():
+    assert law_named(FRACTION_BITS, "fits").holds((np.zeros(1, np.float32),), 4999, full(FRACTION_BITS, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "flag"),
+    [
+        ("tiny", [1e-5], False),
+        ("tiny", [9.9e-6], True),
+        ("long", np.ones(1024), False),
+        ("long", np.ones(1025), True),
+    ],
+)
+def test_a_region_of_fraction_bits_ends_where_it_says(name, x, flag):
+    settings = full(FRACTION_BITS, {"dtype": "float64"})
+    assert mask_named(FRACTION_BITS, name, (np.array(x, np.float64),), settings) == flag
+
+
 # what a person reads
 
 
