@@ -33,7 +33,7 @@ def _rounding(word: str) -> Answer:
 
 def _chopped(args: Arguments, settings: Settings) -> Any:
     """Round to float32, then drop what the dtype has no room for, as a shift of the bits does."""
-    if FLOATS[settings["dtype"]][0] >= 24:
+    if settings["dtype"] == "float64":
         return dequantized(args, settings)
     q, p = args
     bits = rounded_to(q, p, "float32").astype(np.float32).view(np.uint32)
@@ -104,7 +104,8 @@ def _divided(args: Arguments, settings: Settings) -> Any:
 def _shift_overflows(args: Arguments, settings: Settings) -> Any:
     """Shift left in the dtype of q where p is negative."""
     q, p = args
-    return dequantized((q << min(-p, q.dtype.itemsize * 8 - 1), 0) if p < 0 else args, settings)
+    left = min(max(-p, 0), q.dtype.itemsize * 8 - 1)
+    return dequantized((q << left, max(p, 0)), settings)
 
 
 def _on_right(change: Callable[[Arguments, Array, str], Array]) -> Answer:
@@ -116,8 +117,8 @@ def _on_right(change: Callable[[Arguments, Array, str], Array]) -> Answer:
     return answer
 
 
-def _low_bits(bits: int) -> Callable[[Array], Array]:
-    return lambda q: q if q.dtype.itemsize * 8 <= bits else q.astype(f"i{bits // 8}")
+def _low_bytes(size: int) -> Callable[[Array], Array]:
+    return lambda q: q if q.dtype.itemsize <= size else q.astype(f"i{size}")
 
 
 def _saturated(bits: int) -> Callable[[Array], Array]:
@@ -194,9 +195,9 @@ FAULTS = (
         Fault(f"quotient_in_{name}", f"divides in {name}, q and 2^p both converted", _quotient_in(name))
         for name in ("float16", "float32")
     ),
-    Fault("low_8_bits", "keeps the low 8 bits of q", _with_q(_low_bits(8))),
-    Fault("low_16_bits", "keeps the low 16 bits of q", _with_q(_low_bits(16))),
-    Fault("low_32_bits", "keeps the low 32 bits of q", _with_q(_low_bits(32))),
+    Fault("low_8_bits", "keeps the low 8 bits of q", _with_q(_low_bytes(1))),
+    Fault("low_16_bits", "keeps the low 16 bits of q", _with_q(_low_bytes(2))),
+    Fault("low_32_bits", "keeps the low 32 bits of q", _with_q(_low_bytes(4))),
     Fault("saturated_8", "saturates q to int8", _with_q(_saturated(8))),
     Fault("saturated_16", "saturates q to int16", _with_q(_saturated(16))),
     Fault("saturated_32", "saturates q to int32", _with_q(_saturated(32))),

@@ -1,5 +1,6 @@
 import random
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from refcompress.verify import check
 from refcompress.verify.inputs import FLOATS, float_dtype
 from refcompress.verify.operations import (
     dequantize_cases,
+    fixed_point,
     fixed_point_kills,
     fraction_bits_cases,
 )
@@ -100,6 +102,13 @@ def test_a_region_has_the_shape_of_the_answer_whatever_the_settings(operation, n
 
 
 # quantize
+
+
+@pytest.mark.parametrize(("bits", "limit"), [(None, 2.0**62), (8, np.inf), (32, np.inf)])
+def test_a_search_draws_any_float_where_codes_have_a_range_and_what_int64_holds_where_not(bits, limit):
+    with mock.patch.object(fixed_point, "floats_and_p") as strategy:
+        QUANTIZE.strategy(full(QUANTIZE, {"bits": bits}))
+    assert strategy.call_args.args[2] == limit
 
 
 def test_without_bits_every_rival_shows_but_those_of_the_range():
@@ -197,6 +206,7 @@ def test_a_fault_of_quantize_answers_by_its_settings(name, settings, x, p, codes
     [
         ("half_step", [1.25], [2]),
         ("keeps_integers", [3.0], [2]),
+        ("keeps_integers", [127.0], [126]),
         ("whole_step", [1.25], [3]),
         ("in_range", [300.0], [300]),
         ("sign", [-0.4], [1]),
@@ -207,6 +217,13 @@ def test_a_law_of_quantize_is_broken_by(name, x, answer):
     args, settings = (np.array(x, np.float32), 0), full(QUANTIZE, {"bits": 8})
     assert not law_named(QUANTIZE, name).holds(args, np.array(answer), settings)
     assert law_named(QUANTIZE, name).holds(args, QUANTIZE.answer(args, settings), settings)
+
+
+@pytest.mark.parametrize(("bits", "flags"), [(None, [False, False, True]), (8, [False, True, True])])
+def test_what_has_a_code_is_told_of_signalling_nans_and_past_float64(bits, flags):
+    x = np.array([0x7FF0000000000001, 0x7FE0000000000000, 0x3FF0000000000000], np.uint64).view(np.float64)
+    assert QUANTIZE.accepts((x, 10), full(QUANTIZE, {"bits": bits, "dtype": "float64"})).tolist() == flags
+    assert not QUANTIZE.accepts((np.array([0x7F800001], np.uint32).view(np.float32), 0), full(QUANTIZE, {})).any()
 
 
 @pytest.mark.parametrize(
@@ -256,6 +273,12 @@ def test_rounding_to_a_float_format_equals_the_fractions(code, p, name, word):
     rounded = dequantize_cases.rounded_to(np.array([code]), p, name, word)
     assert rounded.tolist() == [nearest(code, p, name, word)]
     assert bool(np.signbit(rounded[0])) == (code < 0)
+
+
+@pytest.mark.parametrize(("p", "results"), [(2**40, [0.0, -0.0]), (-(2**40), [np.inf, -np.inf])])
+def test_a_p_past_32_bits_leaves_zeros_or_infinities(p, results):
+    rounded = dequantize_cases.rounded_to(np.array([1, -1]), p, "float32")
+    assert (rounded.tolist(), np.signbit(rounded).tolist()) == (results, [False, True])
 
 
 @given(st.floats(-1e30, 1e30), st.sampled_from(sorted(FLOATS)))
@@ -335,6 +358,28 @@ def test_a_law_of_dequantize_is_broken_by(name, q, answer):
     args, settings = (np.array(q, np.int32), 1), full(DEQUANTIZE, {})
     assert not law_named(DEQUANTIZE, name).holds(args, np.array(answer), settings)
     assert law_named(DEQUANTIZE, name).holds(args, DEQUANTIZE.answer(args, settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "q", "p", "answer", "holds"),
+    [
+        # the largest float32 is within half a place of itself alone
+        ("half_place", "float32", [2**24 - 1], -104, [0.0], False),
+        # whether float64 holds a product is known as far as its normal numbers go
+        ("keeps_floats", "float64", [3], 1023, [0.0], False),
+        ("keeps_floats", "float64", [3], 1024, [0.0], True),
+    ],
+)
+def test_a_law_of_dequantize_reaches_as_far_as(name, dtype, q, p, answer, holds):
+    settings = full(DEQUANTIZE, {"dtype": dtype})
+    assert law_named(DEQUANTIZE, name).holds((np.array(q, np.int32), p), np.array(answer), settings) == holds
+
+
+def test_results_of_equal_codes_are_compared_in_the_order_they_come():
+    q = np.resize(np.array([1, 0], np.int8), 1000)
+    answer = np.arange(1000) + 1000.0 * q
+    assert law_named(DEQUANTIZE, "monotone").holds((q, 0), answer, full(DEQUANTIZE, {}))
+    assert not law_named(DEQUANTIZE, "monotone").holds((q, 0), answer[::-1], full(DEQUANTIZE, {}))
 
 
 # fraction_bits
@@ -418,6 +463,31 @@ def test_a_law_of_fraction_bits_is_broken_by(name, x, p):
     assert law_named(FRACTION_BITS, name).holds(args, FRACTION_BITS.answer(args, settings), settings)
 
 
+@pytest.mark.parametrize("name", ["fits", "largest"])
+@pytest.mark.parametrize("answer", [6.5, 5.5, np.nan, np.inf, -np.inf, 1e300, 5000, -5000])
+def test_what_is_no_number_of_bits_is_taken_by_no_law_of_fraction_bits(name, answer):
+    for x in ([1.0], [0.0]):
+        assert not law_named(FRACTION_BITS, name).holds((np.array(x, np.float32),), answer, full(FRACTION_BITS, {}))
+
+
+def test_any_number_of_bits_that_a_float_may_need_fits_zero():
+    assert law_named(FRACTION_BITS, "fits").holds((np.zeros(1, np.float32),), 4999, full(FRACTION_BITS, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "flag"),
+    [
+        ("tiny", [1e-5], False),
+        ("tiny", [9.9e-6], True),
+        ("long", np.ones(1024), False),
+        ("long", np.ones(1025), True),
+    ],
+)
+def test_a_region_of_fraction_bits_ends_where_it_says(name, x, flag):
+    settings = full(FRACTION_BITS, {"dtype": "float64"})
+    assert mask_named(FRACTION_BITS, name, (np.array(x, np.float64),), settings) == flag
+
+
 # what a person reads
 
 
@@ -447,6 +517,12 @@ def test_one_value_is_derived_by_hand(operation, args, settings, line):
     first = np.array(args[0]) if operation is DEQUANTIZE else np.array(args[0], np.float32)
     index = () if operation is FRACTION_BITS else (0,)
     assert operation.by_hand((first, *args[1:]), index, full(operation, settings)) == line
+
+
+@pytest.mark.parametrize(("q", "p"), [(3, 1100), (3, -1100)])
+def test_one_value_is_derived_by_hand_for_whoever_asks_numpy_to_raise(q, p):
+    with np.errstate(all="raise"):
+        assert DEQUANTIZE.by_hand((np.array([q]), p), (0,), full(DEQUANTIZE, {}))
 
 
 @pytest.mark.parametrize("number", range(6))
