@@ -32,7 +32,7 @@ from refcompress.verify.operations.affine_cases import (
 from refcompress.verify.operations.affine_quantize_cases import zero_points
 from refcompress.verify.operations.affine_quantize_laws import by_hand as code_by_hand
 from refcompress.verify.operations.affine_stages import WORDS, divided, limits
-from refcompress.verify.operations.fake_quantize_cases import at_codes, by_channel, has_reciprocal, to_values
+from refcompress.verify.operations.fake_quantize_cases import at_codes, by_channel, end_values
 from refcompress.verify.operations.quantize_cases import index_regions
 
 if TYPE_CHECKING:
@@ -55,12 +55,6 @@ def unclipped(args: Arguments, settings: Settings) -> Array:
     with np.errstate(all="ignore"):
         s = divided(np.ones((), x.dtype), s) if by.scaling == "reciprocal" else s.astype(x.dtype)
         return affine.unclipped(x, s, z, x.dtype, by).astype(np.float64)
-
-
-def end_values(args: Arguments, settings: Settings) -> tuple[Array, Array]:
-    """Return what q_min and q_max stand for, as float64."""
-    low, high = (to_values(np.asarray(end), args, settings).astype(np.float64) for end in limits(settings))
-    return low, high
 
 
 def between(value: Array, low: npt.ArrayLike, high: npt.ArrayLike, settings: Settings) -> Array:
@@ -100,8 +94,7 @@ def _with_upstream(made: Calls, settings: Settings) -> Calls:
 
 
 def _calls(rows: Iterable[Row], settings: Settings) -> Calls:
-    usable = (row for row in rows if has_reciprocal(row[1], settings))
-    yield from _with_upstream(calls(usable, settings), settings)
+    yield from _with_upstream(calls(rows, settings), settings)
 
 
 def of_codes(make: Callable[[Settings], Calls]) -> Callable[[Settings], Calls]:

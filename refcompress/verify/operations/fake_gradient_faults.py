@@ -18,12 +18,11 @@ from refcompress.verify.operations.affine_channel_faults import channel_faults
 from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, narrowed, steps_of
 from refcompress.verify.operations.fake_gradient_cases import (
     between,
-    end_values,
     inside,
     passed,
     unclipped,
 )
-from refcompress.verify.operations.fake_quantize_cases import other_values
+from refcompress.verify.operations.fake_quantize_cases import end_values, other_values
 from refcompress.verify.operations.number_faults import low_bits
 
 Answer = Callable[[Arguments, Settings], Any]

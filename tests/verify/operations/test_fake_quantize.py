@@ -30,6 +30,11 @@ def calls(operation, settings):
     return [(case, args) for case in operation.cases for args in case.make(settings)]
 
 
+def holds(law, args, answer, settings):
+    with np.errstate(all="ignore"):  # as whoever asks a law does
+        return law.holds(args, answer, settings)
+
+
 def region_named(operation, name):
     return named(operation.regions, name)
 
@@ -57,7 +62,7 @@ def test_laws_and_rivals_hold_for_the_reference_whatever_the_settings(operation,
     for case, args in calls(operation, settings):
         answer = operation.answer(args, settings)
         assert np.array_equal(answer, operation.rival_answer(args, settings), equal_nan=True), (case.name, args)
-        broken = [law.name for law in operation.laws if not law.holds(args, answer, settings)]
+        broken = [law.name for law in operation.laws if not holds(law, args, answer, settings)]
         assert broken == [], (case.name, args)
 
 
@@ -120,6 +125,7 @@ def test_a_candidate_is_given_numbers_or_one_scale_a_channel(operation, axis, dt
 def test_codes_outside_the_range_have_values_too(code, s, z):
     settings = full(FAKE_QUANTIZE, {})
     (value,) = fake_quantize_cases.to_values(np.array([float(code)]), (np.zeros(1, np.float32), s, z), settings)
+    assert value.dtype == np.float32
     assert Fraction(float(value)) == oracle.dequantized(code, s, z, "float32")
 
 
@@ -179,8 +185,60 @@ def test_a_negative_number_that_rounds_to_zero_keeps_its_sign_by_mistake():
 def test_a_law_sees_one_wrong_value(law, x, answer):
     args = np.array([x], np.float32), 0.5, 0
     settings = full(FAKE_QUANTIZE, {})
-    assert law_named(FAKE_QUANTIZE, law).holds(args, FAKE_QUANTIZE.answer(args, settings), settings)
-    assert not law_named(FAKE_QUANTIZE, law).holds(args, np.array([answer], np.float32), settings)
+    assert holds(law_named(FAKE_QUANTIZE, law), args, FAKE_QUANTIZE.answer(args, settings), settings)
+    assert not holds(law_named(FAKE_QUANTIZE, law), args, np.array([answer], np.float32), settings)
+
+
+def law_holds(name, x, s, z, answer=None, **chosen):
+    """Whether a law of the values holds: for the right answer, unless another one is given."""
+    settings = full(FAKE_QUANTIZE, chosen)
+    args = np.array([x], float_dtype(settings["dtype"])), s, z
+    right = FAKE_QUANTIZE.answer(args, settings)
+    given = right if answer is None else np.array([answer], right.dtype)
+    return holds(law_named(FAKE_QUANTIZE, name), args, given, settings)
+
+
+def test_half_a_step_is_a_law_of_rounding_to_nearest_alone():
+    assert law_holds("half_step", 0.75, 1.0, 0, rounding="floor")
+    assert law_holds("half_step", 0.75, 1.0, 0, 0.0, rounding="floor")
+    assert law_holds("whole_step", 0.75, 1.0, 0, rounding="floor")
+    assert not law_holds("whole_step", 0.75, 1.0, 0, -1.0, rounding="floor")
+
+
+def test_a_value_may_be_off_by_the_roundings_too_but_no_further():
+    most = np.float32(0.5 + 2.0**-22)
+    assert law_holds("half_step", 0.0, 1.0, 0, most)
+    assert not law_holds("half_step", 0.0, 1.0, 0, np.nextafter(most, np.float32(1)))
+
+
+@pytest.mark.parametrize(("x", "z"), [(6553.6, 0), (3276.0, 40_000), (-3276.0, -40_000)])
+def test_what_overflows_on_the_way_to_a_code_may_be_far_from_x(x, z):
+    """The quotient or the sum is infinite in float16, and is clipped to an end of a range that is wider."""
+    width = {"bits": 18, "dtype": "float16", "zero_point_added": "before_rounding"}
+    s = float(np.float16(0.1))
+    settings = full(FAKE_QUANTIZE, width)
+    args = np.array([x], np.float16), s, z
+    assert abs(float(FAKE_QUANTIZE.answer(args, settings)[0]) - x) > 1000
+    assert law_holds("half_step", x, s, z, **width)
+    assert law_holds("whole_step", x, s, z, **width)
+
+
+@pytest.mark.parametrize(("x", "z"), [(3250.0, 0), (2400.0, 8000), (-2400.0, 8000)])
+def test_what_does_not_overflow_is_close_to_x(x, z):
+    width = {"bits": 18, "dtype": "float16"}
+    s = float(np.float16(0.1))
+    assert law_holds("half_step", x, s, z, **width)
+    assert not law_holds("half_step", x, s, z, x - 100, **width)
+
+
+@pytest.mark.parametrize(("law", "x", "answer"), [("keeps_zero", 0.0, 1.0), ("side", 0.25, -1.0)])
+def test_zero_has_a_code_as_long_as_the_dtype_holds_the_zero_point(law, x, answer):
+    """In float16 2049 is 2048, where it is added before rounding."""
+    summed = {"bits": 16, "dtype": "float16", "zero_point_added": "before_rounding"}
+    assert law_holds(law, x, 1.0, 2048, **summed)
+    assert not law_holds(law, x, 1.0, 2048, answer, **summed)
+    assert law_holds(law, x, 1.0, 2049, **summed)
+    assert law_holds(law, x, 1.0, 2049, answer, **summed)
 
 
 def test_a_value_that_overflows_has_its_region():
@@ -308,9 +366,9 @@ def test_a_wrong_gradient_answers_as_it_says(name, expected):
 def test_a_law_sees_one_wrong_gradient(law, x, answer):
     args = np.array(x, np.float32), 1.0, 0, np.full(len(x), -2, np.float32)
     settings = full(FAKE_QUANTIZE_GRADIENT, {})
-    holds = law_named(FAKE_QUANTIZE_GRADIENT, law).holds
-    assert holds(args, FAKE_QUANTIZE_GRADIENT.answer(args, settings), settings)
-    assert not holds(args, np.array(answer, np.float32), settings)
+    law = law_named(FAKE_QUANTIZE_GRADIENT, law)
+    assert holds(law, args, FAKE_QUANTIZE_GRADIENT.answer(args, settings), settings)
+    assert not holds(law, args, np.array(answer, np.float32), settings)
 
 
 @pytest.mark.parametrize(
@@ -340,6 +398,12 @@ def test_the_regions_around_the_ends(name, flags):
 def test_a_gradient_is_worked_out_by_hand(settings, text):
     args = np.array([127.25], np.float32), 1.0, 0, np.array([-2.0], np.float32)
     assert text in FAKE_QUANTIZE_GRADIENT.by_hand(args, (0,), full(FAKE_QUANTIZE_GRADIENT, settings))
+
+
+def test_ends_that_overflow_are_told_by_hand_without_a_warning():
+    args = np.array([1.0]), 1e307, 0, np.array([-2.0])
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"mask": "value", "dtype": "float64"})
+    assert "[-inf, inf]; the upstream -2.0 passes" in FAKE_QUANTIZE_GRADIENT.by_hand(args, (0,), settings)
 
 
 def test_overflow_is_a_setting_without_effect_on_the_gradient():
