@@ -159,12 +159,10 @@ def _two_products(q: Array, s: Array, z: Array, dtype: "np.dtype[Any]") -> Array
 def _from_x_min(args: Arguments, settings: Settings) -> Any:
     """Clip x to the range of values, count steps from x_min and add x_min again, all in the dtype."""
     x, s, z = broadcast(args, settings)
-    dtype = x.dtype
-    low, high = ((end - z) * s for end in limits(settings))
-    x_min, x_max = low.astype(dtype), high.astype(dtype)
-    shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(dtype)
-    steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"]).astype(dtype)
-    return np.asarray((steps * s.astype(dtype)).astype(dtype) + x_min)
+    x_min, x_max = (((end - z) * s).astype(x.dtype) for end in limits(settings))
+    shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(x.dtype)
+    steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"])
+    return np.asarray((steps * s).astype(x.dtype) + x_min)
 
 
 def _integers(values: Array, args: Arguments, settings: Settings) -> Array:
