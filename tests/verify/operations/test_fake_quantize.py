@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from oracles import affine as oracle
 from verify.rivals import fault_named, full, named, rivals_of
@@ -73,7 +73,8 @@ def test_a_region_has_the_shape_of_the_answer_whatever_the_settings(operation, n
     for _, args in calls(operation, settings)[::5]:
         answer = operation.answer(args, settings)
         for region in operation.regions:
-            (mask,) = region.mask(args, answer, settings)
+            with np.errstate(all="ignore"):
+                (mask,) = region.mask(args, answer, settings)
             assert (mask.shape, mask.dtype) == (np.shape(answer), np.bool_), region.name
 
 
@@ -387,12 +388,50 @@ def test_the_regions_around_the_ends(name, flags):
     assert region_named(FAKE_QUANTIZE_GRADIENT, name).mask(args, None, settings)[0].tolist() == flags
 
 
+def test_near_the_value_of_an_end_is_within_a_part_of_it():
+    """From q_min to q_max is from -100 to 155."""
+    near = [end * (1 + d * 2.0**-12) for end in (-100.0, 155.0) for d in (0.5, 1, 1.25, -1, -1.25)]
+    args = np.array([*near, np.inf], np.float32), 1.0, -28, np.ones(11, np.float32)
+    (mask,) = region_named(FAKE_QUANTIZE_GRADIENT, "near_value_ends").mask(args, None, full(FAKE_QUANTIZE_GRADIENT, {}))
+    assert mask.tolist() == [True, True, False, True, False] * 2 + [False]
+
+
+@pytest.mark.parametrize("law", ["inside_passes", "outside_stops"])
+def test_a_step_is_told_as_long_as_codes_are_shorter_than_the_dtype_by_two_bits(law):
+    """The largest code and the zero point are 511 together, and 512, which is 2^9."""
+    x = np.array([-1000.0, -384.0, 384.0, 1000.0], np.float16)
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"dtype": "float16"})
+    for z, told in ((383, True), (384, False), (-383, True), (-384, False)):
+        args = x, 1.0, z, np.ones(4, np.float16)
+        wrong = np.asarray(~fake_gradient_cases.inside(args, settings), np.float16)
+        assert holds(law_named(FAKE_QUANTIZE_GRADIENT, law), args, wrong, settings) is not told
+
+
+def test_the_search_draws_what_has_no_code_that_could_be_wrapped():
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"overflow": "wrap", "dtype": "float16"})
+
+    def overflows(args):
+        with np.errstate(over="ignore"):
+            return np.isinf(args[0] / np.float16(args[1])).any()
+
+    args = find(FAKE_QUANTIZE_GRADIENT.strategy(settings), overflows)
+    assert not fake_quantize_cases.has_code(args[:3], settings).all()
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_cases_of_codes_that_are_too_large_for_the_dtype_do_not_warn(signed):
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"bits": 32, "signed": signed, "dtype": "float16", "axis": 0})
+    assert any(np.isinf(args[0]).any() for args in named_case("axes of equal length").make(settings))
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
         ({}, "before clipping: inside the codes [-128, 127]; the upstream -2.0 passes"),
         ({"mask": "value"}, "x = 127.25: not inside the values of -128 to 127 [-128.0, 127.0]; the upstream -2.0"),
         ({"boundary": "zero"}, "not inside the codes [-128, 127], ends excluded; the upstream -2.0 becomes 0"),
+        ({"overflow": "wrap"}, "+ 0 = 127, before clipping: inside the codes"),
+        ({"overflow": "wrap", "bits": 4}, "+ 0 = 127, before clipping: not inside the codes [-8, 7]"),
     ],
 )
 def test_a_gradient_is_worked_out_by_hand(settings, text):
