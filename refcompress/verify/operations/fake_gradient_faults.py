@@ -18,12 +18,11 @@ from refcompress.verify.operations.affine_channel_faults import channel_faults
 from refcompress.verify.operations.affine_stages import before_rounding, divided, limits, narrowed, steps_of
 from refcompress.verify.operations.fake_gradient_cases import (
     between,
-    end_values,
     inside,
     passed,
     unclipped,
 )
-from refcompress.verify.operations.fake_quantize_cases import other_values
+from refcompress.verify.operations.fake_quantize_cases import end_values, other_values
 from refcompress.verify.operations.number_faults import low_bits
 
 Answer = Callable[[Arguments, Settings], Any]
@@ -39,12 +38,12 @@ def _where(mask: Mask) -> Answer:
     return answer
 
 
-def _codes(change: Callable[[Array, Array, Settings], Array]) -> Answer:
+def _codes(change: Callable[[Array, Array], Array]) -> Answer:
     """Return the fault of a mask made of other codes, made of the unclipped ones and z; whatever ``mask`` says."""
 
     def mask(args: Arguments, settings: Settings) -> Array:
         _, _, z = broadcast(args, settings)
-        return between(change(unclipped(args, settings), z, settings), *limits(settings), settings)
+        return between(change(unclipped(args, settings), z), *limits(settings), settings)
 
     return _where(mask)
 
@@ -82,8 +81,7 @@ def _values(ends_of: Callable[[Arguments, Settings], tuple[Array, Array]]) -> An
 
 
 def _ends_without_zero_point(args: Arguments, settings: Settings) -> tuple[Array, Array]:
-    x, s, z = args[:3]
-    return end_values((x, s, np.zeros_like(z)), settings)
+    return end_values((*args[:2], 0), settings)
 
 
 def _ends_and_half_a_step(args: Arguments, settings: Settings) -> tuple[Array, Array]:
@@ -124,17 +122,6 @@ def _half_at_value_ends(args: Arguments, settings: Settings) -> Any:
     return _half_at_ends(args, {**settings, "mask": "value", "boundary": "pass"})
 
 
-def _one_side(lower: bool) -> Mask:
-    """Stop the gradient on one side of the range only."""
-
-    def mask(args: Arguments, settings: Settings) -> Array:
-        low, high = limits(settings)
-        codes = unclipped(args, settings)
-        return np.asarray(codes >= low if lower else codes <= high)
-
-    return mask
-
-
 def _leads_back(args: Arguments, settings: Settings) -> Array:
     """Pass what a step of descent would move toward the range, too."""
     low, high = limits(settings)
@@ -152,7 +139,7 @@ def _multiplied(**other: Callable[[Settings], str]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         changed = {**settings, **{name: value(settings) for name, value in other.items()}}
-        return args[3] * inside(args, changed).astype(args[3].dtype)
+        return args[3] * inside(args, changed)
 
     return answer
 
@@ -165,10 +152,10 @@ def _multiplied_with_halves(args: Arguments, settings: Settings) -> Any:
     return args[3] * ((open_range + flags.astype(np.float64)) / 2).astype(args[3].dtype)
 
 
-def _scaled(power: int) -> Answer:
+def _scaled(by: np.ufunc) -> Answer:
     def change(upstream: Array, args: Arguments, settings: Settings) -> Array:
         _, s, _ = broadcast(args, settings)
-        return np.asarray(narrowed(settings["dtype"])(upstream * s if power > 0 else upstream / s))
+        return np.asarray(narrowed(settings["dtype"])(by(upstream, s)))
 
     return _on_upstream(change)
 
@@ -184,8 +171,8 @@ def _swapped(args: Arguments, settings: Settings) -> Any:
 
 def _inside_each(x: Array, s: Array, z: Array, settings: Settings) -> Array:
     """Flag what passes, given a scale and a zero point an element."""
-    flat = x.reshape(-1), s.reshape(-1), z.reshape(-1)  # every element a channel of its own
-    return inside(flat, {**settings, "axis": 0}).reshape(x.shape)
+    # every element is a channel of its own: of one axis, that is taken whatever the settings say
+    return inside((x.reshape(-1), s, z), settings).reshape(x.shape)
 
 
 def _of_mask(fault: Fault) -> Fault:
@@ -201,17 +188,25 @@ FAULTS = (
         lambda args, settings: args[3],
     ),
     Fault("inverted", "passes the gradient outside the range, not inside", _where(lambda args, s: ~inside(args, s))),
-    Fault("no_upper_end", "stops the gradient below the range only", _where(_one_side(lower=True))),
-    Fault("no_lower_end", "stops the gradient above the range only", _where(_one_side(lower=False))),
+    Fault(
+        "no_upper_end",
+        "stops the gradient below the range only",
+        _where(lambda args, s: unclipped(args, s) >= limits(s)[0]),
+    ),
+    Fault(
+        "no_lower_end",
+        "stops the gradient above the range only",
+        _where(lambda args, s: unclipped(args, s) <= limits(s)[1]),
+    ),
     Fault("half_at_ends", "passes half of the gradient at the ends, as min and max do", _half_at_ends),
     Fault(
         "half_at_value_ends",
         "takes the gradient of clipping x to the range of values, with half of it at the ends",
         _half_at_value_ends,
     ),
-    Fault("zero_point_ignored", "makes the mask without the zero point", _codes(lambda q, z, settings: q - z)),
-    Fault("zero_point_subtracted", "makes the mask of round(x / s) - z", _codes(lambda q, z, settings: q - 2 * z)),
-    Fault("zero_point_twice", "adds the zero point twice for the mask", _codes(lambda q, z, settings: q + z)),
+    Fault("zero_point_ignored", "makes the mask without the zero point", _codes(lambda q, z: q - z)),
+    Fault("zero_point_subtracted", "makes the mask of round(x / s) - z", _codes(lambda q, z: q - 2 * z)),
+    Fault("zero_point_twice", "adds the zero point twice for the mask", _codes(lambda q, z: q + z)),
     Fault(
         "value_without_zero_point",
         "passes where q_min * s <= x <= q_max * s, whatever the zero point",
@@ -258,7 +253,7 @@ FAULTS = (
     Fault(
         "scale_multiplied",
         "makes the mask of x * s instead of x / s",
-        _quotient(lambda x, s, settings: x * s.astype(x.dtype)),
+        _quotient(lambda x, s, settings: x * s),
     ),
     Fault("one_code_too_high", "takes q_max one code too high", _ends(lambda low, high: (low, high + 1))),
     Fault(
@@ -271,20 +266,20 @@ FAULTS = (
     Fault(
         "low_16_bits_first",
         "keeps the low 16 bits of the code before it is looked at",
-        _codes(lambda q, z, settings: low_bits(16)(q)),
+        _codes(lambda q, z: low_bits(16)(q)),
     ),
     Fault(
         "low_32_bits_first",
         "keeps the low 32 bits of the code before it is looked at",
-        _codes(lambda q, z, settings: low_bits(32)(q)),
+        _codes(lambda q, z: low_bits(32)(q)),
     ),
     Fault(
         "ones",
         "gives 1 where the gradient passes, whatever the upstream",
         _on_upstream(lambda g, a, s: np.ones_like(g)),
     ),
-    Fault("divided_by_scale", "divides the gradient by the scale", _scaled(-1)),
-    Fault("times_scale", "multiplies the gradient by the scale", _scaled(1)),
+    Fault("divided_by_scale", "divides the gradient by the scale", _scaled(np.divide)),
+    Fault("times_scale", "multiplies the gradient by the scale", _scaled(np.multiply)),
     Fault("sign_flipped", "gives the negative of the gradient", _on_upstream(lambda g, a, s: -g)),
     Fault("sign_dropped", "drops the sign of the gradient", _on_upstream(lambda g, a, s: np.abs(g))),
     Fault("clipped_to_one", "clips the gradient to [-1, 1]", _on_upstream(lambda g, a, s: np.clip(g, -1, 1))),
@@ -327,7 +322,7 @@ FAULTS = (
     Fault(
         "stops_at_minus_zero",
         "gives -0.0 where the gradient stops",
-        lambda args, settings: np.where(inside(args, settings), args[3], np.asarray(-0.0, args[3].dtype)),
+        lambda args, settings: np.where(inside(args, settings), args[3], -0.0),
     ),
     Fault("inputs_swapped", "takes x for the upstream, and the upstream for x", _swapped),
     *map(_of_mask, channel_faults(inside, _inside_each)),

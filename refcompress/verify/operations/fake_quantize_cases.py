@@ -26,7 +26,7 @@ from refcompress.verify.operations.affine_cases import (
     huge_scales,
 )
 from refcompress.verify.operations.affine_quantize_cases import nearest, zero_points
-from refcompress.verify.operations.affine_stages import WORDS, converted, divided, has_code, limits, quantized
+from refcompress.verify.operations.affine_stages import WORDS, converted, has_code, limits, narrowed, quantized
 
 
 def fake_quantized(args: Arguments, settings: Settings) -> Array:
@@ -40,8 +40,7 @@ def to_values(codes: Array, args: Arguments, settings: Settings) -> Array:
     dtype = float_dtype(settings["dtype"])
     with np.errstate(all="ignore"):
         n, s = np.broadcast_arrays(np.asarray(codes).astype(np.float64) - z, s)
-        finite = np.isfinite(n)
-        return np.where(finite, exactly.product(np.where(finite, n, 0), s, dtype), (n * s).astype(dtype))
+        return np.where(np.isfinite(n), exactly.product(n, s, dtype), n).astype(dtype)
 
 
 def other_values(args: Arguments, settings: Settings) -> Array:
@@ -49,25 +48,21 @@ def other_values(args: Arguments, settings: Settings) -> Array:
     return to_values(converted(args, settings), args, settings)
 
 
-def has_reciprocal(s: float, settings: Settings) -> bool:
-    """Whether the settings have an answer at such a scale."""
-    if settings["scaling"] != "reciprocal":
-        return True
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(divided(np.ones((), float_dtype(settings["dtype"])), np.asarray(s))))
+def end_values(args: Arguments, settings: Settings) -> tuple[Array, Array]:
+    """Return what q_min and q_max stand for, as float64."""
+    low, high = (to_values(np.asarray(end), args, settings).astype(np.float64) for end in limits(settings))
+    return low, high
 
 
 def at_codes(codes: Array, s: float, z: int, settings: Settings) -> Row:
     """Return the floats nearest to what these codes stand for, as a channel."""
-    with np.errstate(over="ignore"):
-        return nearest((np.asarray(codes, np.float64) - z) * s, settings), s, z
+    return nearest((codes - z) * s, settings), s, z
 
 
 def _answered(rows: Iterable[Row], settings: Settings) -> Iterator[Row]:
     """Leave out what the settings have no answer to."""
     for x, s, z in rows:
-        if has_reciprocal(s, settings):
-            yield x[has_code((x, s, z), {**settings, "axis": None})], s, z
+        yield x[has_code((x, s, z), settings)], s, z
 
 
 def products(settings: Settings) -> Calls:
@@ -89,25 +84,16 @@ def overflow(settings: Settings) -> Calls:
     yield from calls(_answered(((x, s, z) for s, z in pairs), settings), settings)
 
 
-def _ends(args: Arguments, settings: Settings) -> tuple[Array, Array]:
-    """Return the smallest and the largest value of each channel, in float64."""
-    low, high = (to_values(np.asarray(end), args, settings).astype(np.float64) for end in limits(settings))
-    return low, high
-
-
 def _on_grid(args: Arguments, answer: Any, settings: Settings) -> bool:
     """Where neighbouring values fall together in the dtype, the nearest code may be another one of the same value."""
     _, s, z = broadcast(args, settings)
     given = np.asarray(answer).astype(np.float64)
-    finite = np.isfinite(given)
-    with np.errstate(all="ignore"):
-        q = np.rint(np.where(finite, given, 0) / s) + z
-    back = to_values(q, args, settings).astype(np.float64)
-    return bool(np.all((back == given) | np.isinf(given)))
+    back = to_values(np.rint(given / s) + z, args, settings).astype(np.float64)
+    return bool(np.all(back == given))
 
 
 def _in_range(args: Arguments, answer: Any, settings: Settings) -> bool:
-    low, high = _ends(args, settings)
+    low, high = end_values(args, settings)
     given = np.asarray(answer).astype(np.float64)
     return bool(np.all((given >= low) & (given <= high)))
 
@@ -121,21 +107,16 @@ def _within(steps: float) -> Callable[[Arguments, Any, Settings], bool]:
         x, s, z = broadcast(args, settings)
         value, given = x.astype(np.float64), np.asarray(answer).astype(np.float64)
         unit = 2.0 ** (1 - FLOATS[settings["dtype"]][0])
-        low, high = _ends(args, settings)
-        with np.errstate(all="ignore"):
-            # at most three roundings before the integer, of x / s or its sum with z, and one of the product
-            slack = 2 * unit * (2 * np.abs(value) + np.abs(z) * s + s)
-            inside = (value - slack >= low) & (value + slack <= high) & np.isfinite(low) & np.isfinite(high)
-            inside &= _ordinary(s, settings) & (np.abs(z) < FLOATS[settings["dtype"]][1] / 4)  # a sum may overflow
-            return bool(np.all((np.abs(given - value) <= steps * s + slack)[inside]))
+        low, high = end_values(args, settings)
+        # at most three roundings before the integer, of x / s or its sum with z, and one of the product
+        slack = 2 * unit * (2 * np.abs(value) + np.abs(z) * s + s)
+        inside = (np.clip(value, low + slack, high - slack) == value) & np.isfinite(low) & np.isfinite(high)
+        # x / s and its sum with z do not overflow
+        held = narrowed(settings["dtype"])(2 * (np.abs(value) / s + np.abs(z)))
+        inside &= np.isfinite(held) & (s >= FLOATS[settings["dtype"]][2])
+        return bool(np.all((np.abs(given - value) <= steps * s + slack)[inside]))
 
     return law
-
-
-def _ordinary(s: Array, settings: Settings) -> Array:
-    """Flag the scales that are normal, and whose reciprocals are."""
-    _, top, normal, _ = FLOATS[settings["dtype"]]
-    return np.asarray((s >= normal) & (s <= 1 / normal / 4) & (s >= 1 / top))
 
 
 def _keeps_zero(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -162,7 +143,7 @@ def by_channel(x: Array, values: Array, settings: Settings) -> Iterator[tuple[Ar
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
     for x, values in by_channel(args[0], np.asarray(answer), settings):
-        order = np.argsort(x, kind="stable")
+        order = np.argsort(x)
         rise, step = values[order][1:] >= values[order][:-1], x[order][1:] > x[order][:-1]
         level = values[order][1:] == values[order][:-1]
         if not np.all(np.where(step, rise | (settings["overflow"] == "wrap"), level)):
@@ -198,9 +179,8 @@ def _of_codes(region: Region) -> Region:
 def _rounded_product(args: Arguments, expected: Any, settings: Settings) -> list[Array]:
     _, s, z = broadcast(args, settings)
     n, s = np.broadcast_arrays(quantized(args, settings).astype(np.float64) - z, s)
-    with np.errstate(over="ignore"):
-        product, error = exactly.two_product(n, np.frexp(s)[0])
-        return [(error != 0) | (np.ldexp(product, np.frexp(s)[1]) != np.asarray(expected).astype(np.float64))]
+    product, error = exactly.two_product(n, np.frexp(s)[0])
+    return [(error != 0) | (np.ldexp(product, np.frexp(s)[1]) != np.asarray(expected).astype(np.float64))]
 
 
 REGIONS = (

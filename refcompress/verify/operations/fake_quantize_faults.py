@@ -24,7 +24,7 @@ from refcompress.verify.operations.affine_stages import (
     staged,
     steps_of,
 )
-from refcompress.verify.operations.fake_quantize_cases import fake_quantized, other_values, to_values
+from refcompress.verify.operations.fake_quantize_cases import end_values, fake_quantized, other_values, to_values
 
 Answer = Callable[[Arguments, Settings], Any]
 
@@ -104,14 +104,8 @@ def _on_values(change: Callable[[Array, Arguments, Settings], Array]) -> Answer:
     return lambda args, settings: change(fake_quantized(args, settings).astype(np.float64), args, settings)
 
 
-def _value_ends(args: Arguments, settings: Settings) -> tuple[Array, Array]:
-    """Return the values of q_min and q_max in float64."""
-    low, high = (to_values(np.asarray(end), args, settings).astype(np.float64) for end in limits(settings))
-    return low, high
-
-
 def _clipped_alone(args: Arguments, settings: Settings) -> Any:
-    return np.clip(args[0].astype(np.float64), *_value_ends(args, settings))
+    return np.clip(args[0].astype(np.float64), *end_values(args, settings))
 
 
 def _outside(give: Callable[[Array], Array]) -> Answer:
@@ -119,7 +113,7 @@ def _outside(give: Callable[[Array], Array]) -> Answer:
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x = args[0].astype(np.float64)
-        low, high = _value_ends(args, settings)
+        low, high = end_values(args, settings)
         return np.where((x < low) | (x > high), give(x), fake_quantized(args, settings).astype(np.float64))
 
     return answer
@@ -165,12 +159,10 @@ def _two_products(q: Array, s: Array, z: Array, dtype: "np.dtype[Any]") -> Array
 def _from_x_min(args: Arguments, settings: Settings) -> Any:
     """Clip x to the range of values, count steps from x_min and add x_min again, all in the dtype."""
     x, s, z = broadcast(args, settings)
-    dtype = x.dtype
-    low, high = ((end - z) * s for end in limits(settings))
-    x_min, x_max = low.astype(dtype), high.astype(dtype)
-    shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(dtype)
-    steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"]).astype(dtype)
-    return np.asarray((steps * s.astype(dtype)).astype(dtype) + x_min)
+    x_min, x_max = (((end - z) * s).astype(x.dtype) for end in limits(settings))
+    shifted = np.asarray(np.clip(x, x_min, x_max) - x_min).astype(x.dtype)
+    steps = round_to_integer(divided(shifted, s).astype(np.float64), settings["rounding"])
+    return np.asarray((steps * s).astype(x.dtype) + x_min)
 
 
 def _integers(values: Array, args: Arguments, settings: Settings) -> Array:

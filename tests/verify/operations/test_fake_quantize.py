@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from oracles import affine as oracle
 from verify.rivals import broken_laws, fault_named, full, named, rivals_of
@@ -28,6 +28,11 @@ def some_settings(operation, number):
 
 def calls(operation, settings):
     return [(case, args) for case in operation.cases for args in case.make(settings)]
+
+
+def holds(law, args, answer, settings):
+    with np.errstate(all="ignore"):  # as whoever asks a law does
+        return law.holds(args, answer, settings)
 
 
 def region_named(operation, name):
@@ -121,6 +126,7 @@ def test_a_candidate_is_given_numbers_or_one_scale_a_channel(operation, axis, dt
 def test_codes_outside_the_range_have_values_too(code, s, z):
     settings = full(FAKE_QUANTIZE, {})
     (value,) = fake_quantize_cases.to_values(np.array([float(code)]), (np.zeros(1, np.float32), s, z), settings)
+    assert value.dtype == np.float32
     assert Fraction(float(value)) == oracle.dequantized(code, s, z, "float32")
 
 
@@ -180,8 +186,60 @@ def test_a_negative_number_that_rounds_to_zero_keeps_its_sign_by_mistake():
 def test_a_law_sees_one_wrong_value(law, x, answer):
     args = np.array([x], np.float32), 0.5, 0
     settings = full(FAKE_QUANTIZE, {})
-    assert law_named(FAKE_QUANTIZE, law).holds(args, FAKE_QUANTIZE.answer(args, settings), settings)
-    assert not law_named(FAKE_QUANTIZE, law).holds(args, np.array([answer], np.float32), settings)
+    assert holds(law_named(FAKE_QUANTIZE, law), args, FAKE_QUANTIZE.answer(args, settings), settings)
+    assert not holds(law_named(FAKE_QUANTIZE, law), args, np.array([answer], np.float32), settings)
+
+
+def law_holds(name, x, s, z, answer=None, **chosen):
+    """Whether a law of the values holds: for the right answer, unless another one is given."""
+    settings = full(FAKE_QUANTIZE, chosen)
+    args = np.array([x], float_dtype(settings["dtype"])), s, z
+    right = FAKE_QUANTIZE.answer(args, settings)
+    given = right if answer is None else np.array([answer], right.dtype)
+    return holds(law_named(FAKE_QUANTIZE, name), args, given, settings)
+
+
+def test_half_a_step_is_a_law_of_rounding_to_nearest_alone():
+    assert law_holds("half_step", 0.75, 1.0, 0, rounding="floor")
+    assert law_holds("half_step", 0.75, 1.0, 0, 0.0, rounding="floor")
+    assert law_holds("whole_step", 0.75, 1.0, 0, rounding="floor")
+    assert not law_holds("whole_step", 0.75, 1.0, 0, -1.0, rounding="floor")
+
+
+def test_a_value_may_be_off_by_the_roundings_too_but_no_further():
+    most = np.float32(0.5 + 2.0**-22)
+    assert law_holds("half_step", 0.0, 1.0, 0, most)
+    assert not law_holds("half_step", 0.0, 1.0, 0, np.nextafter(most, np.float32(1)))
+
+
+@pytest.mark.parametrize(("x", "z"), [(6553.6, 0), (3276.0, 40_000), (-3276.0, -40_000)])
+def test_what_overflows_on_the_way_to_a_code_may_be_far_from_x(x, z):
+    """The quotient or the sum is infinite in float16, and is clipped to an end of a range that is wider."""
+    width = {"bits": 18, "dtype": "float16", "zero_point_added": "before_rounding"}
+    s = float(np.float16(0.1))
+    settings = full(FAKE_QUANTIZE, width)
+    args = np.array([x], np.float16), s, z
+    assert abs(float(FAKE_QUANTIZE.answer(args, settings)[0]) - x) > 1000
+    assert law_holds("half_step", x, s, z, **width)
+    assert law_holds("whole_step", x, s, z, **width)
+
+
+@pytest.mark.parametrize(("x", "z"), [(3250.0, 0), (2400.0, 8000), (-2400.0, 8000)])
+def test_what_does_not_overflow_is_close_to_x(x, z):
+    width = {"bits": 18, "dtype": "float16"}
+    s = float(np.float16(0.1))
+    assert law_holds("half_step", x, s, z, **width)
+    assert not law_holds("half_step", x, s, z, x - 100, **width)
+
+
+@pytest.mark.parametrize(("law", "x", "answer"), [("keeps_zero", 0.0, 1.0), ("side", 0.25, -1.0)])
+def test_zero_has_a_code_as_long_as_the_dtype_holds_the_zero_point(law, x, answer):
+    """In float16 2049 is 2048, where it is added before rounding."""
+    summed = {"bits": 16, "dtype": "float16", "zero_point_added": "before_rounding"}
+    assert law_holds(law, x, 1.0, 2048, **summed)
+    assert not law_holds(law, x, 1.0, 2048, answer, **summed)
+    assert law_holds(law, x, 1.0, 2049, **summed)
+    assert law_holds(law, x, 1.0, 2049, answer, **summed)
 
 
 def test_a_value_that_overflows_has_its_region():
@@ -309,9 +367,9 @@ def test_a_wrong_gradient_answers_as_it_says(name, expected):
 def test_a_law_sees_one_wrong_gradient(law, x, answer):
     args = np.array(x, np.float32), 1.0, 0, np.full(len(x), -2, np.float32)
     settings = full(FAKE_QUANTIZE_GRADIENT, {})
-    holds = law_named(FAKE_QUANTIZE_GRADIENT, law).holds
-    assert holds(args, FAKE_QUANTIZE_GRADIENT.answer(args, settings), settings)
-    assert not holds(args, np.array(answer, np.float32), settings)
+    law = law_named(FAKE_QUANTIZE_GRADIENT, law)
+    assert holds(law, args, FAKE_QUANTIZE_GRADIENT.answer(args, settings), settings)
+    assert not holds(law, args, np.array(answer, np.float32), settings)
 
 
 @pytest.mark.parametrize(
@@ -330,17 +388,61 @@ def test_the_regions_around_the_ends(name, flags):
     assert region_named(FAKE_QUANTIZE_GRADIENT, name).mask(args, None, settings)[0].tolist() == flags
 
 
+def test_near_the_value_of_an_end_is_within_a_part_of_it():
+    """From q_min to q_max is from -100 to 155."""
+    near = [end * (1 + d * 2.0**-12) for end in (-100.0, 155.0) for d in (0.5, 1, 1.25, -1, -1.25)]
+    args = np.array([*near, np.inf], np.float32), 1.0, -28, np.ones(11, np.float32)
+    (mask,) = region_named(FAKE_QUANTIZE_GRADIENT, "near_value_ends").mask(args, None, full(FAKE_QUANTIZE_GRADIENT, {}))
+    assert mask.tolist() == [True, True, False, True, False] * 2 + [False]
+
+
+@pytest.mark.parametrize("law", ["inside_passes", "outside_stops"])
+def test_a_step_is_told_as_long_as_codes_are_shorter_than_the_dtype_by_two_bits(law):
+    """The largest code and the zero point are 511 together, and 512, which is 2^9."""
+    x = np.array([-1000.0, -384.0, 384.0, 1000.0], np.float16)
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"dtype": "float16"})
+    for z, told in ((383, True), (384, False), (-383, True), (-384, False)):
+        args = x, 1.0, z, np.ones(4, np.float16)
+        wrong = np.asarray(~fake_gradient_cases.inside(args, settings), np.float16)
+        assert holds(law_named(FAKE_QUANTIZE_GRADIENT, law), args, wrong, settings) is not told
+
+
+def test_the_search_draws_what_has_no_code_that_could_be_wrapped():
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"overflow": "wrap", "dtype": "float16"})
+
+    def overflows(args):
+        with np.errstate(over="ignore"):
+            return np.isinf(args[0] / np.float16(args[1])).any()
+
+    args = find(FAKE_QUANTIZE_GRADIENT.strategy(settings), overflows)
+    assert not fake_quantize_cases.has_code(args[:3], settings).all()
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_cases_of_codes_that_are_too_large_for_the_dtype_do_not_warn(signed):
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"bits": 32, "signed": signed, "dtype": "float16", "axis": 0})
+    assert any(np.isinf(args[0]).any() for args in named_case("axes of equal length").make(settings))
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
         ({}, "before clipping: inside the codes [-128, 127]; the upstream -2.0 passes"),
         ({"mask": "value"}, "x = 127.25: not inside the values of -128 to 127 [-128.0, 127.0]; the upstream -2.0"),
         ({"boundary": "zero"}, "not inside the codes [-128, 127], ends excluded; the upstream -2.0 becomes 0"),
+        ({"overflow": "wrap"}, "+ 0 = 127, before clipping: inside the codes"),
+        ({"overflow": "wrap", "bits": 4}, "+ 0 = 127, before clipping: not inside the codes [-8, 7]"),
     ],
 )
 def test_a_gradient_is_worked_out_by_hand(settings, text):
     args = np.array([127.25], np.float32), 1.0, 0, np.array([-2.0], np.float32)
     assert text in FAKE_QUANTIZE_GRADIENT.by_hand(args, (0,), full(FAKE_QUANTIZE_GRADIENT, settings))
+
+
+def test_ends_that_overflow_are_told_by_hand_without_a_warning():
+    args = np.array([1.0]), 1e307, 0, np.array([-2.0])
+    settings = full(FAKE_QUANTIZE_GRADIENT, {"mask": "value", "dtype": "float64"})
+    assert "[-inf, inf]; the upstream -2.0 passes" in FAKE_QUANTIZE_GRADIENT.by_hand(args, (0,), settings)
 
 
 def test_overflow_is_a_setting_without_effect_on_the_gradient():
