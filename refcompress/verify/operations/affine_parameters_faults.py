@@ -62,30 +62,30 @@ class Steps:
     """What a scale that comes out smaller is replaced by."""
     no_width: float | None = 1.0
     """The scale of a range of zero width; None: no exception is made."""
-    symmetric_zero: Callable[[int, int, int], int] = lambda low, high, zero: zero
+    symmetric_zero: Callable[[int], int] = lambda zero: zero
     zero: Callable[[Place], Number] = lambda at: at.low - at.a / at.divisor
     rounding: str = "half_even"
     clip: bool = True
 
 
+@np.errstate(all="ignore")
 def _answer(args: Arguments, settings: Settings, way: Steps) -> Any:
     kind: Any = Fraction if settings["arithmetic"] == "exact" else np.float32
     low, high = limits(settings)
-    with np.errstate(all="ignore"):
-        a, b = (kind(v) for v in way.ends(args))
-        zero = middle(settings)
-        if settings["symmetric"]:
-            unrounded = way.symmetric_scale(a, b, low, high, zero)
-        else:
-            unrounded = _over(a, b, kind(way.steps(low, high)))
-        if a == b and way.no_width is not None:
-            unrounded = kind(way.no_width)
-        unrounded = way.change(unrounded)
-        scale = max(_float32(unrounded), way.least)
-        if settings["symmetric"]:
-            return way.finish(scale), way.symmetric_zero(low, high, zero)
-        at = Place(a, b, unrounded if unrounded > 0 else kind(scale or 1), kind(scale or 1), low, high)
-        z = _whole(way.zero(at), way.rounding)
+    a, b = (kind(v) for v in way.ends(args))
+    zero = middle(settings)
+    if settings["symmetric"]:
+        unrounded = way.symmetric_scale(a, b, low, high, zero)
+    else:
+        unrounded = _over(a, b, kind(way.steps(low, high)))
+    if a == b and way.no_width is not None:
+        unrounded = kind(way.no_width)
+    unrounded = way.change(unrounded)
+    scale = max(_float32(unrounded), way.least)
+    if settings["symmetric"]:
+        return way.finish(scale), way.symmetric_zero(zero)
+    at = Place(a, b, unrounded if unrounded > 0 else kind(scale or 1), kind(scale or 1), low, high)
+    z = _whole(way.zero(at), way.rounding)
     z = min(max(z, low), high) if way.clip else z
     return way.finish(scale), z if abs(z) < 2**63 else float(z)
 
@@ -107,7 +107,7 @@ def _float32(v: Number) -> float:
 def _whole(v: Number, rounding: str) -> int:
     """Round to an integer by one of the words."""
     if not isinstance(v, Fraction):
-        return int(round_to_integer(np.array(v, np.float64), rounding)) if np.isfinite(v) else -(2**63)
+        return int(round_to_integer(np.array(v), rounding)) if np.isfinite(v) else -(2**63)
     whole, rest = divmod(v, 1)
     place = 0.0 if rest == 0 else 0.5 if rest == Fraction(1, 2) else 0.25 if rest < Fraction(1, 2) else 0.75
     even = whole - whole % 2  # the fraction decides with the parity and the sign, which small numbers have too
@@ -120,9 +120,9 @@ def _by(**changes: Any) -> Callable[[Arguments, Settings], Any]:
     return lambda args, settings: _answer(args, settings, way)
 
 
-def _on_right(change: Callable[[Arguments, Array, Array, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
+def _on_right(change: Callable[[Array, Array, Settings], Any]) -> Callable[[Arguments, Settings], Any]:
     """Return the fault of changing what was right."""
-    return lambda args, settings: change(args, *chosen(args, settings), settings)
+    return lambda args, settings: change(*chosen(args, settings), settings)
 
 
 def _in(name: str) -> Callable[[float], float]:
@@ -248,7 +248,7 @@ FAULTS = (
     Fault(
         "symmetric_below",
         "has the code below the middle one for its zero point",
-        _by(symmetric_zero=lambda low, high, zero: zero - 1),
+        _by(symmetric_zero=lambda zero: zero - 1),
     ),
     *(
         Fault(
@@ -256,9 +256,9 @@ FAULTS = (
         )
         for word, text, least in (
             ("eps", "2^-23, the eps of float32,", 2.0**-23),
-            ("1e_5", "1e-5", _in("float32")(1e-5)),
-            ("1e_8", "1e-8", _in("float32")(1e-8)),
-            ("1e_12", "1e-12", _in("float32")(1e-12)),
+            ("1e_5", "1e-5", float(np.float32(1e-5))),
+            ("1e_8", "1e-8", float(np.float32(1e-8))),
+            ("1e_12", "1e-12", float(np.float32(1e-12))),
             ("normal", "the smallest normal number", NORMAL),
             ("subnormal", "the smallest subnormal number", SUBNORMAL),
         )
@@ -311,17 +311,17 @@ FAULTS = (
         _by(zero=lambda at: -at.a / at.divisor, clip=False),
     ),
     Fault("zero_point_unclipped", "does not bring the zero point into the codes", _by(clip=False)),
-    Fault("zero_point_negated", "gives -z for the zero point", _on_right(lambda args, s, z, settings: (s, -z))),
+    Fault("zero_point_negated", "gives -z for the zero point", _on_right(lambda s, z, settings: (s, -z))),
     Fault(
         "zero_point_none",
         "has the zero point 0, whatever the range",
-        _on_right(lambda args, s, z, settings: (s, 0 * z)),
+        _on_right(lambda s, z, settings: (s, 0 * z)),
     ),
     Fault(
         "zero_point_lowest",
         "has the lowest code for the zero point, whatever the range",
-        _on_right(lambda args, s, z, settings: (s, limits(settings)[0])),
+        _on_right(lambda s, z, settings: (s, limits(settings)[0])),
     ),
     Fault("zero_point_not_rounded", "does not round the zero point", _zero_point_as_it_is),
-    Fault("swapped", "gives the zero point first", _on_right(lambda args, s, z, settings: (z, s))),
+    Fault("swapped", "gives the zero point first", _on_right(lambda s, z, settings: (z, s))),
 )

@@ -147,6 +147,7 @@ def test_a_fault_of_affine_parameters_answers_as_it_says(name, ends, settings, a
         ("no_width", (0.0, 0.0), (0.5, -128)),
         ("covers", (-1.0, 3.0), (4 / 255, -128)),
         ("covers", (10.5, 14.0), (3.5 / 255, -128)),
+        ("covers", (0.0, 255 * 2.0**-126), (2.0**-126, 0)),
         ("no_wider", (0.0, 1.0), (1 / 254, -128)),
         ("one_sided", (0.0, 1.0), (1 / 255, -127)),
     ],
@@ -156,6 +157,40 @@ def test_a_law_of_affine_parameters_is_broken_by(name, ends, answer):
     law = named(AFFINE_PARAMETERS.laws, name)
     assert not law.holds(ends, answer, settings)
     assert law.holds(ends, AFFINE_PARAMETERS.answer(ends, settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "beyond", "covered"),
+    [("exact", 3.0e-5, True), ("exact", 3.1e-5, False), ("float32", 2.433e-4, True), ("float32", 2.44e-4, False)],
+)
+def test_the_end_codes_reach_the_ends_but_for_half_a_step_and_what_roundings_add(arithmetic, beyond, covered):
+    settings = full(AFFINE_PARAMETERS, {"arithmetic": arithmetic})
+    ends = -0.5 - beyond, 254.5 - beyond  # in steps: the sum of their magnitudes is 255
+    assert bool(named(AFFINE_PARAMETERS.laws, "covers").holds(ends, (1.0, -128), settings)) is covered
+
+
+def test_the_end_codes_of_a_symmetric_scheme_reach_the_ends_but_for_the_rounding_of_the_scale():
+    settings, law = full(AFFINE_PARAMETERS, {"symmetric": True}), named(AFFINE_PARAMETERS.laws, "covers")
+    assert law.holds((-127.0, 127.0), (1 - 2.0**-22, 0), settings)
+    assert not law.holds((-127.0, 127.0), (1 - 2.0**-21, 0), settings)
+
+
+def test_what_an_infinite_scale_covers_is_not_asked():
+    assert named(AFFINE_PARAMETERS.laws, "covers").holds((0.0, 1.0), (np.inf, -128), full(AFFINE_PARAMETERS, {}))
+
+
+def test_a_scale_may_be_rounded_up():
+    law, settings = named(AFFINE_PARAMETERS.laws, "no_wider"), full(AFFINE_PARAMETERS, {})
+    assert law.holds((0.0, 255.0), (1 + 2.0**-21, -128), settings)
+    assert not law.holds((0.0, 255.0), (1 + 2.0**-20, -128), settings)
+
+
+@pytest.mark.parametrize(
+    ("bits", "high", "held"), [(16, 1.0, False), (17, 1.0, True), (8, 255 * 2.0**-126, False), (8, 2.0**-120, True)]
+)
+def test_in_float32_the_zero_point_of_one_sided_ranges_is_promised_of_normal_scales_and_16_bits(bits, high, held):
+    settings = full(AFFINE_PARAMETERS, {"arithmetic": "float32", "bits": bits})
+    assert named(AFFINE_PARAMETERS.laws, "one_sided").holds((0.0, high), (high, 0), settings) is held
 
 
 def test_a_symmetric_scheme_has_its_zero_point_in_the_middle():
@@ -172,6 +207,8 @@ def test_a_symmetric_scheme_has_its_zero_point_in_the_middle():
         ("constant", (5.0, 5.0), (0.0, 5.0)),
         ("too_wide", (-3e38, 3e38), (0.0, 3e38)),
         ("subnormal", (0.0, 1e-38), (0.0, 1e-30)),
+        ("subnormal", (0.0, 254 * 2.0**-126), (0.0, 255 * 2.0**-126)),
+        ("below_eps", (0.0, 254 * 2.0**-23), (0.0, 255 * 2.0**-23)),
         ("zero_outside", (1.0, 3.0), (0.0, 3.0)),
         ("balanced", (-2.0, 2.0), (-2.0, 3.0)),
         ("no_negative", (0.0, 3.0), (-1.0, 3.0)),
