@@ -145,8 +145,8 @@ def _dead_stay(args: Arguments, answer: Any, settings: Settings) -> bool:
     dws, dbs = _floats(answer)
     for i in range(len(weights) - 1):
         z = run(RIGHT, weights[: i + 1], biases[: i + 1], x, "relu").output
-        reach = _output_bound((weights[: i + 1], biases[: i + 1], x), {**settings, "check_dtype": False})
-        dead = np.all(z <= -2 * reach, axis=0)
+        reach = output_bound_in((weights[: i + 1], biases[: i + 1], x), settings["dtype"], settings)
+        dead = np.all(z <= -2 * reach, axis=0)  # z itself may be off, and so may what was compared with 0
         if np.any(dws[i][:, dead]) or np.any(dbs[i][dead]):
             return False
     return True
@@ -182,9 +182,9 @@ INPUTS = (
 
 def _changed(settings: Settings, **changes: Any) -> Arguments:
     """Return a small network with other arguments in place of some."""
-    names = ("weights", "biases", "x", "target")
-    right = dict(zip(names, network((2, 3, 2), 4, settings), strict=True))
-    return cast(tuple({**right, **changes}.values()), settings)
+    weights, *others = network((2, 3, 2), 4, settings)
+    right = dict(zip(("biases", "x", "target"), others, strict=True))
+    return cast((weights, *{**right, **changes}.values()), settings)
 
 
 REJECTS: tuple[tuple[str, Callable[[Settings], Arguments]], ...] = (

@@ -19,8 +19,8 @@ def cast(args: Sequence[Any], settings: Settings) -> Arguments:
     """Return weights, biases and other arrays, which may be given as lists of numbers, in the dtype of the settings."""
     dtype = float_dtype(settings["dtype"])
     weights, biases, *rest = args
-    layers = ([np.asarray(a, np.float64).astype(dtype) for a in arrays] for arrays in (weights, biases))
-    return (*layers, *(np.asarray(a, np.float64).astype(dtype) for a in rest))
+    layers = ([np.asarray(a).astype(dtype) for a in arrays] for arrays in (weights, biases))
+    return (*layers, *(np.asarray(a).astype(dtype) for a in rest))
 
 
 def network(

@@ -94,8 +94,7 @@ def _by_value(flat: Array, places: Array, settings: Settings) -> Array:
 
 def _ties_backwards(flat: Array, places: Array, settings: Settings) -> Array:
     """List by magnitude, but equal magnitudes against the rule for ties."""
-    other = {"lowest_index": "highest_index", "highest_index": "lowest_index"}[settings["ties"]]
-    return _ranked(magnitude(flat), np.sort(places), {"ties": other})
+    return _ranked(magnitude(flat), np.sort(places)[::-1], settings)
 
 
 def _in_columns(args: Arguments, settings: Settings) -> Any:
@@ -125,7 +124,7 @@ def _place_in_row(x: Array, places: Array) -> Array:
 
 
 def _row(x: Array, places: Array) -> Array:
-    return places // (x.size // x.shape[0]) if x.size and x.ndim > 1 else places
+    return np.unravel_index(places, x.shape)[0] if x.ndim else places
 
 
 def _place_in_kept(x: Array, places: Array) -> Array:
@@ -204,12 +203,12 @@ def _kept(args: Arguments, answer: Any) -> Array | None:
 
 def _keeps_the_largest(args: Arguments, answer: Any, settings: Settings) -> bool:
     kept = _kept(args, answer)
-    return kept is None or no_smaller_stays(args[0].reshape(-1), kept, ~kept, settings)
+    return kept is None or no_smaller_stays(args[0], kept, ~kept, settings)
 
 
 def _ties_as_said(args: Arguments, answer: Any, settings: Settings) -> bool:
     kept = _kept(args, answer)
-    return kept is None or ties_in_order(args[0].reshape(-1), kept, ~kept, settings)
+    return kept is None or ties_in_order(args[0], kept, ~kept, settings)
 
 
 def _region(name: str, where: str, test: Callable[[Array], Array]) -> Region:
@@ -225,7 +224,7 @@ def _cut_ties(args: Arguments, expected: Any, settings: Settings) -> list[Array]
     """Flag whole listings where some of the entries at the threshold stay and some go: others move what follows."""
     tied = at_the_threshold(args[0], args[1], settings).reshape(-1)
     stay = np.count_nonzero(tied[expected[1]])
-    return [np.full(expected[1].shape, 0 < stay < np.count_nonzero(tied))] * 2
+    return [np.full(expected[1].shape, stay < np.count_nonzero(tied))] * 2
 
 
 def _equal_kept(args: Arguments, expected: Any, settings: Settings) -> list[Array]:

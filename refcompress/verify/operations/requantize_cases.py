@@ -68,10 +68,11 @@ def _int32(values: Iterable[int]) -> Array:
     return np.array([v for v in values if INT32_MIN <= v <= INT32_MAX], np.int32)
 
 
-def around(halves: Iterable[int], multiplier: int, shift: int, reach: int = 1) -> Array:
-    """Return the accumulators on both sides of these multiples of one half, ``reach`` on each."""
-    places = [(h << (30 - shift)) // multiplier if shift <= 30 else (h // 2) // multiplier for h in halves]
-    return _int32(p + d for p in places for d in range(1 - reach, reach + 1))
+def around(halves: Iterable[int], multiplier: int, shift: int) -> Array:
+    """Return the accumulators on both sides of these multiples of one half."""
+    # h * 2^(30 - shift) / multiplier, whatever the sign of that power
+    places = [(h << 62) // (multiplier << (32 + shift)) for h in halves]
+    return _int32(p + d for p in places for d in (0, 1))
 
 
 def small(settings: Settings) -> Calls:
@@ -306,16 +307,17 @@ def _within(args: Arguments, answer: Any, settings: Settings) -> bool:
     low, high = limits(settings)
     flat, codes = _flat(args, answer)
     moved = flat << max(shift, 0)
-    inside = (codes > low) & (codes < high) & (moved >= INT32_MIN) & (moved <= INT32_MAX) & (codes == np.rint(codes))
-    if not np.all((codes == np.rint(codes)) | (codes <= low) | (codes >= high)):
+    saturated = (codes <= low) | (codes >= high)
+    if not np.all(saturated | (codes == np.rint(codes))):
         return False
+    inside = ~saturated & (moved >= INT32_MIN) & (moved <= INT32_MAX)
     product = flat[inside] * multiplier
     n, word = 31 - shift, settings["rounding"]
     limit = (1 << n) >> 1 if word.startswith("half") or word in HIGH_MULTIPLY or word == "float" else (1 << n) - 1
     if word in HIGH_MULTIPLY and shift < 0:
         limit += 2**30  # the first rounding, of the product to a multiple of 2^31
     if word == "float":  # three roundings to 24 bits: (1 + 2^-24)^3 - 1 is below 2^-22
-        limit = limit + np.abs(product >> 22) + 1
+        limit = limit + (np.abs(product) >> 22)
     return bool(np.all(np.abs(((codes[inside].astype(np.int64) - zero_point) << n) - product) <= limit))
 
 

@@ -107,7 +107,7 @@ def _half(n: int) -> int:
 
 def _logical(p: Array, n: int) -> Array:
     """Shift as unsigned numbers of 64 bits; what passes int64 is as large as can be."""
-    return ((p + _half(n)).view(np.uint64) >> np.uint64(n)).clip(0, 2**62).astype(np.int64)
+    return ((p + _half(n)).view(np.uint64) >> np.uint64(n)).clip(max=2**62).astype(np.int64)
 
 
 def _logical_second(args: Arguments, settings: Settings) -> Any:
@@ -144,7 +144,7 @@ def _high_word(args: Arguments, settings: Settings) -> Any:
 def _multiplier_16(args: Arguments, settings: Settings) -> Any:
     """Round the multiplier to 16 bits, as kernels with accumulators of 64 bits do."""
     acc, multiplier, shift, _ = args
-    short = (multiplier + 2**15) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+    short = min((multiplier + 2**15) >> 16, 0x7FFF)
     return _finished(_rounded(acc.astype(np.int64) * short, 15 - shift, settings_word(settings)), args, settings)
 
 

@@ -50,6 +50,7 @@ def test_a_lost_sign_breaks_the_pair_of_value_and_index():
 def test_the_order_by_magnitude_is_no_order_by_index():
     assert broken([1, -2], 2, [-2, 1], [1, 0]) == ["order"]
     assert broken([1, -2], 2, [-2, 1], [1, 0], order="magnitude") == []
+    assert broken([1, -2, 3], 3, [3, 1, -2], [2, 0, 1], order="magnitude") == ["order"]
 
 
 def test_both_settings_together_are_named():

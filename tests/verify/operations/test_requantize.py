@@ -138,6 +138,35 @@ def test_a_region_flags_its_places(name, args, flags):
     assert region(name, args) == flags
 
 
+def within(args, codes, **settings):
+    return named(REQUANTIZE.laws, "within").holds(args, np.array(codes), full(REQUANTIZE, settings))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "acc", "shift", "codes"),
+    [
+        ("half_up", 511, -9, [0]),
+        ("double", 511, -9, [0, 1]),  # the high half is 255.5
+        ("gemmlowp", 511, -9, [0, 1]),
+        ("double", 510, -9, [0]),
+        ("double", 2, 0, [1]),
+        ("float", 1, -1, [0]),
+        ("float", 2**24, 1, list(range(2**24 - 4, 2**24 + 5))),
+    ],
+)
+def test_no_code_is_further_away_than_its_rounding_takes_it(rounding, acc, shift, codes):
+    args = int32(acc), 2**30, shift, 0
+    near = range(codes[0] - 99, codes[-1] + 100)
+    assert [q for q in near if within(args, [q], bits=32, rounding=rounding)] == codes
+
+
+def test_a_fraction_is_as_close_as_rounding_takes_it_only_where_it_saturates():
+    args = int32(3, 300, -300), 2**30, 1, 0
+    assert within(args, [3.0, 127.5, -128.5])
+    assert not within(args, [3.25, 127, -128])
+    assert not within(args, [np.nan, 127, -128])
+
+
 @pytest.mark.parametrize(
     ("name", "args", "codes"),
     [
@@ -198,6 +227,8 @@ def test_the_high_half_is_rounded_by_the_word_before_it_is_shifted_as_an_unsigne
             "7984 * 1583594044 * 2^-31 rounds to 5888, 5888 * 2^-9 to 12; + 3 = 15",
         ),
         ((int32(5), 2**30, 1, 0), {"rounding": "gemmlowp"}, "5 * 1073741824 * 2^-30 rounds to 5"),
+        ((int32(5), 2**30, 0, 0), {"rounding": "double"}, "5 * 1073741824 * 2^-31 rounds to 3"),
+        ((int32(127), 2**30, 1, 0), {}, "127 * 1073741824 * 2^-30 = 127, half_up: 127"),
         (
             (int32(-300), 2**30, 1, 0),
             {"rounding": "float"},
