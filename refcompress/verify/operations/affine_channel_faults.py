@@ -52,7 +52,7 @@ def _by_flat_index(
             return answer(args, settings)
         index = np.arange(x.size) // max(1, x.size // len(s)) if chunks else np.arange(x.size)
         channel = (index % len(s)).reshape(x.shape)
-        return elementwise(x, s[channel].astype(np.float64), z[channel].astype(np.int64), settings)
+        return elementwise(x, s[channel].astype(np.float64), z[channel], settings)
 
     return by_flat_index
 

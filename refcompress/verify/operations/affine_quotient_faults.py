@@ -39,14 +39,19 @@ def _divided_by(quotient_of: Quotient) -> Answer:
     return answer
 
 
-def _scaled_by(change: Callable[[Array, str], Array]) -> Answer:
-    """Return the fault of another scale, made of s and the dtype of x."""
-    return _divided_by(lambda x, s, settings: steps_of(x, change(s, settings["dtype"]), settings))
+def _scaled_by(change: Callable[[Array], Array]) -> Answer:
+    """Return the fault of another scale."""
+    return _divided_by(lambda x, s, settings: steps_of(x, change(s), settings))
 
 
-def _with_x(change: Callable[[Array, str], Array]) -> Answer:
+def _scaled_by_at_least(least: Callable[[str], float]) -> Answer:
+    """Return the fault of a scale that is no smaller than this of the dtype."""
+    return _divided_by(lambda x, s, settings: steps_of(x, np.maximum(s, least(settings["dtype"])), settings))
+
+
+def _with_x(change: Callable[[Array], Array]) -> Answer:
     """Return the fault of another x."""
-    return lambda args, settings: _safely((change(args[0], settings["dtype"]), *args[1:]), settings)
+    return lambda args, settings: _safely((change(args[0]), *args[1:]), settings)
 
 
 def _safely(args: Arguments, settings: Settings) -> Any:
@@ -64,11 +69,8 @@ def _with_zero_point(change: Callable[[Array], Array]) -> Answer:
     return answer
 
 
-def _in(name: str) -> Callable[[Array, str], Array]:
-    def narrow(values: Array, dtype: str) -> Array:
-        return values.astype(float_dtype(name)).astype(values.dtype)
-
-    return narrow
+def _in(name: str) -> Callable[[Array], Array]:
+    return lambda values: values.astype(float_dtype(name)).astype(values.dtype)
 
 
 def _quotient_in(name: str) -> Quotient:
@@ -122,7 +124,7 @@ def _subnormals_flushed(args: Arguments, settings: Settings) -> Any:
     return finished(v, z, settings)
 
 
-def _to_power_of_two(s: Array, dtype: str) -> Array:
+def _to_power_of_two(s: Array) -> Array:
     return np.exp2(np.rint(np.log2(s)))
 
 
@@ -144,12 +146,8 @@ def _fused_nan_high(args: Arguments, settings: Settings) -> Any:
     return np.where(np.isnan(w), limits(settings)[1], rounded_and_ranged(w, z, fused))
 
 
-def _bytes_swapped(x: Array, dtype: str) -> Array:
-    return np.asarray(x.byteswap())
-
-
 QUOTIENT_FAULTS = (
-    Fault("zero_point_alone", "gives the zero point, whatever x", _with_x(lambda x, dtype: np.zeros_like(x))),
+    Fault("zero_point_alone", "gives the zero point, whatever x", _with_x(np.zeros_like)),
     Fault("zero_point_ignored", "does not add the zero point", _with_zero_point(np.zeros_like)),
     Fault("zero_point_subtracted", "subtracts the zero point instead of adding it", _with_zero_point(np.negative)),
     Fault("zero_point_twice", "adds the zero point twice", _with_zero_point(lambda z: 2 * z)),
@@ -169,14 +167,14 @@ QUOTIENT_FAULTS = (
     Fault("scale_float32", "holds the scale in float32", _scaled_by(_in("float32"))),
     Fault("scale_power_of_two", "takes the nearest power of two for the scale", _scaled_by(_to_power_of_two)),
     *(
-        Fault(f"scale_plus_1e_{n}", f"adds 1e-{n} to the scale", _scaled_by(lambda s, dtype, n=n: s + 10.0**-n))  # type: ignore[misc]
+        Fault(f"scale_plus_1e_{n}", f"adds 1e-{n} to the scale", _scaled_by(lambda s, n=n: s + 10.0**-n))  # type: ignore[misc]
         for n in (5, 6, 8, 12)
     ),
     *(
         Fault(
             f"scale_at_least_{word}",
             f"takes {text} for a smaller scale",
-            _scaled_by(lambda s, dtype, least=least: np.maximum(s, least(dtype))),  # type: ignore[misc]
+            _scaled_by_at_least(least),
         )
         for word, text, least in (
             ("eps", "2^-23, the eps of float32,", lambda dtype: 2.0**-23),
@@ -200,8 +198,8 @@ QUOTIENT_FAULTS = (
     Fault("reciprocal_nan_high", "multiplies by 1 / s, and 0 times infinity gives the highest code", _nan_to(1)),
     *(Fault(f"quotient_{name}", f"computes x / s in {name}", _divided_by(_quotient_in(name))) for name in NARROWER),
     *(Fault(f"x_{name}", f"takes x in as {name}", _with_x(_in(name))) for name in NARROWER),
-    Fault("x_truncated", "makes x an integer before it divides", _with_x(lambda x, dtype: np.trunc(x).astype(x.dtype))),
-    Fault("x_rounded", "rounds x before it divides", _with_x(lambda x, dtype: np.rint(x).astype(x.dtype))),
+    Fault("x_truncated", "makes x an integer before it divides", _with_x(lambda x: np.trunc(x).astype(x.dtype))),
+    Fault("x_rounded", "rounds x before it divides", _with_x(lambda x: np.rint(x).astype(x.dtype))),
     Fault("subnormals_flushed", "takes subnormal numbers for 0: x, the scale, and the quotient", _subnormals_flushed),
-    Fault("bytes_swapped", "reads the bytes of x in the wrong order", _with_x(_bytes_swapped)),
+    Fault("bytes_swapped", "reads the bytes of x in the wrong order", _with_x(lambda x: np.asarray(x.byteswap()))),
 )

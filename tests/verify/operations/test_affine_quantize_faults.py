@@ -30,3 +30,10 @@ def test_signed_codes_of_32_bits_become_the_lowest_where_the_bound_is_held_in_fl
 
 def test_a_sum_that_wraps_takes_the_code_that_a_narrow_range_drops():
     assert codes("range_first_wrapped", [127.0], 1, narrow_range=True) == [-128]
+
+
+def test_who_flushes_subnormals_flushes_a_subnormal_quotient_but_not_the_smallest_normal_number():
+    settings = full(AFFINE_QUANTIZE, {"rounding": "ceil"})
+    fault = fault_named(AFFINE_QUANTIZE, "subnormals_flushed")
+    x = np.array([2.0**-125, 2.0**-126], np.float32)
+    assert fault.answer((x, 2.0, 0), settings).tolist() == [1, 0]

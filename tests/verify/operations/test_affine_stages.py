@@ -242,3 +242,11 @@ def test_what_is_past_the_dtype_in_any_step_cannot_be_wrapped(x, s, z, scaling, 
     with pytest.raises(ValueError, match=r"nan|infinit"):
         affine_stages.quantized(args, settings)
     assert affine_stages.quantized((args[0][1:], s, z), settings).shape == (1,)
+
+
+def test_a_sum_that_wraps_has_no_code_where_it_is_infinite_though_the_quotient_is_not():
+    settings = full(
+        AFFINE_QUANTIZE, {"dtype": "float16", "bits": 32, "overflow": "wrap", "zero_point_added": "before_rounding"}
+    )
+    x = np.array([60000, 1], np.float16)
+    assert affine_stages.has_code((x, 1.0, 10000), settings).tolist() == [False, True]
