@@ -4,6 +4,7 @@ Cases are laid out in codes: ``_steps([0.5, 1.5], p, settings)`` are the floats 
 Every 2^p is a finite float of float32 (of float64 for float64 inputs), so that no case is about the scale itself.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -247,7 +248,8 @@ def shapes(settings: Settings) -> Calls:
 def _in_range(args: Arguments, settings: Settings) -> Array:
     low, high = limits(settings)
     v = product(args)
-    return np.asarray((v >= low) & (v <= high))
+    held = (v != 0) | (args[0] == 0)  # what underflows lies beside 0, where rules part
+    return np.asarray((v >= low) & (v <= high) & held)
 
 
 def _half_step(args: Arguments, answer: Any, settings: Settings) -> bool:
@@ -395,7 +397,9 @@ def by_hand(args: Arguments, index: tuple[int, ...], settings: Settings) -> str:
     """Derive one code in one line."""
     x, p = args
     code = int(quantized(args, settings)[index])
-    v = float(product(args)[index])
+    v, about = float(product(args)[index]), ""
+    if v == 0 and x[index] != 0:
+        v, about = math.copysign(FLOATS["float64"][3], x[index]), ", or nearer to 0"
     whole = int(round_to_integer(np.array(v), settings["rounding"])) if np.isfinite(v) else v
-    text = f"x * 2^p = {float(x[index])!r} * 2^{p} = {v!r}, {settings['rounding']} gives {whole}"
+    text = f"x * 2^p = {float(x[index])!r} * 2^{p} = {v!r}{about}, {settings['rounding']} gives {whole}"
     return text if whole == code else f"{text}, {settings['overflow']} gives {code}"

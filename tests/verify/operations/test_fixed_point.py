@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import fixed_point as oracle
-from verify.rivals import fault_named, full, killed, named, rivals_of
+from verify.rivals import broken_laws, fault_named, full, killed, named, rivals_of
 
 from refcompress import dequantize, fraction_bits, quantize
 from refcompress.rounding import ROUNDING
@@ -199,6 +199,17 @@ def test_a_fault_of_quantize_answers_by_its_settings(name, settings, x, p, codes
     args = (np.array(x, float_dtype(settings["dtype"])), p)
     with np.errstate(all="ignore"):
         assert np.asarray(fault_named(QUANTIZE, name).answer(args, settings)).tolist() == codes
+
+
+@pytest.mark.parametrize(("x", "code"), [(-5e-324, -1), (5e-324, 0), (-0.0, 0), (-1.0, -1)])
+def test_the_laws_hold_and_a_code_is_derived_where_the_product_underflows(x, code):
+    settings = full(QUANTIZE, {"dtype": "float64", "bits": 6, "rounding": "floor", "overflow": "wrap"})
+    args = np.array([x]), -3
+    assert QUANTIZE.answer(args, settings).tolist() == [code]
+    assert broken_laws(QUANTIZE, args, np.array([code]), settings) == []
+    said = QUANTIZE.by_hand(args, (0,), settings)
+    assert said.endswith(f"floor gives {code}")
+    assert (", or nearer to 0, " in said) is (abs(x) == 5e-324)
 
 
 @pytest.mark.parametrize(
