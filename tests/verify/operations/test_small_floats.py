@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from oracles import small_floats as oracle
-from verify.rivals import fault_named, full, named
+from verify.rivals import broken_laws, fault_named, full, named
 
 from refcompress.quantization.small_floats import FLOAT8, FORMATS, OVERFLOW_WORDS, cast_float8
 from refcompress.rounding import ROUNDING
@@ -48,9 +48,7 @@ def test_the_reference_agrees_with_itself_and_breaks_no_law_whatever_the_setting
     report = check(lambda x: CAST_FLOAT8.answer((x,), settings), CAST_FLOAT8, examples=5, **given)
     assert report.verdict == "agrees", str(report)
     for case, args in calls(given):
-        answer = CAST_FLOAT8.answer(args, settings)
-        broken = [law.name for law in CAST_FLOAT8.laws if not law.holds(args, answer, settings)]
-        assert broken == [], (case.name, args)
+        assert broken_laws(CAST_FLOAT8, args, CAST_FLOAT8.answer(args, settings), settings) == [], (case.name, args)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -83,6 +81,11 @@ def test_the_numbers_of_a_format_are_those_of_the_table(name):
     assert FORMATS[name].largest == small_floats_cases.positive_numbers(name)[-1]
 
 
+def test_nobody_can_write_into_the_table_that_all_calls_share():
+    with pytest.raises(ValueError, match="read-only"):
+        small_floats_cases.positive_numbers("e5m2")[0] = 1.0
+
+
 @pytest.mark.parametrize("layout", ["strided", "reversed", "fortran", "read-only"])
 def test_every_layout_has_a_case(layout):
     assert layout in {case.layout for case in CAST_FLOAT8.cases}
@@ -108,6 +111,7 @@ def test_every_layout_has_a_case(layout):
         ("top_exponent_used", [960.0, 470.0], [960.0, 480.0]),
         ("no_subnormals", [0.01, 0.007], [2.0**-6, 0.0]),
         ("no_subnormal_grid", [2.0**-10, 1.1 * 2.0**-8], [2.0**-10, 1.125 * 2.0**-8]),
+        ("no_subnormal_grid", [1.125 * 2.0**-998, 1.125 * 2.0**-1000], [1.125 * 2.0**-998, 2.0**-1000]),
         ("subnormals_flushed", [0.007, 0.02], [0.0, 0.01953125]),
         ("unbounded", [500.0, -1e4], [512.0, -10240.0]),
         ("float16_chopped", [1.12, 1.125], [1.0, 1.125]),
@@ -168,6 +172,7 @@ def test_a_region_flags_what_it_says(name, x, flags):
     [
         (1.0625, {}, "x = 1.0625 lies between 1.0 and 1.125; half_even gives 1.0"),
         (1.125, {}, "x = 1.125 has no more bits than e4m3fn has: it is kept"),
+        (450.0, {}, "x = 450.0 lies between 448.0 and 480.0; half_even gives 448.0"),
         (
             470.0,
             {"overflow": "ieee"},
@@ -193,8 +198,10 @@ def test_a_value_is_derived_by_hand(x, given, text):
         ("nearest", [1.1], [1.0]),
         ("neighbour", [1.1], [1.25]),
         ("is_value", [1.1], [1.1]),
+        ("is_value", [500.0], [np.inf]),
         ("nan", [np.nan], [448.0]),
         ("nan", [1.0], [np.nan]),
+        ("nan", [500.0], [np.nan]),
         ("sign", [-0.0], [0.0]),
         ("symmetric", [1.0625, -1.0625], [1.0, -1.125]),
         ("monotone", [1.0, 1.1], [1.25, 1.0]),
@@ -205,6 +212,11 @@ def test_a_law_is_broken_by_what_breaks_it(law, x, wrong):
     args, settings = (np.array(x),), full(CAST_FLOAT8, {})
     assert holds(args, CAST_FLOAT8.answer(args, settings), settings)
     assert not holds(args, np.array(wrong), settings)
+
+
+def test_what_one_number_gives_at_several_places_need_not_be_the_same_for_the_order_to_hold():
+    x, given = np.resize([1.0, 2.0], 1000), np.resize([0.0, 600.0], 1000) + np.arange(1000) / 2
+    assert named(CAST_FLOAT8.laws, "monotone").holds((x,), given, full(CAST_FLOAT8, {}))
 
 
 def test_what_overflows_stands_past_the_last_vector_too():
