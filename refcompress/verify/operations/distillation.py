@@ -109,7 +109,7 @@ def _at_least_pinsker(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 def _at_most_the_largest_ratio(args: Arguments, answer: Any, settings: Settings) -> bool:
     first, second = _logarithms(args, settings)
-    most = np.sum(np.max(first - second, axis=-1, initial=0.0)) * factor(first.shape, settings)
+    most = np.sum(np.max(first - second, axis=-1)) * factor(first.shape, settings)
     return bool(float(answer) <= most * (1 + 2.0**-40) + float(loss_bound(args, settings)))
 
 
@@ -178,7 +178,7 @@ def _rows_sum_to_zero(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 
 def _zero_where_equal(args: Arguments, answer: Any, settings: Settings) -> bool:
-    got, right = np.asarray(answer, np.float64), exact_gradient(args, settings)
+    got, right = np.asarray(answer), exact_gradient(args, settings)
     bound = np.asarray(gradient_bound(args, settings))
     equal = np.all(right == 0, axis=-1)
     return bool(np.all(np.abs(got[equal]) <= bound[equal])) and bool(np.all((got != 0) | (np.abs(right) <= bound)))
@@ -211,7 +211,7 @@ REGIONS = (
     Region(
         "largest",
         "at the teacher's largest class",
-        _where(lambda s, t: t == np.max(t, axis=-1, keepdims=True, initial=-np.inf)),
+        _where(lambda s, t: t == np.max(t, axis=-1, keepdims=True)),
     ),
 )
 

@@ -17,7 +17,7 @@ BEYOND = {"float16": 24.0, "bfloat16": 200.0, "float32": 200.0, "float64": 1000.
 def pair(student: Any, teacher: Any, settings: Settings) -> Arguments:
     """Return two arrays in the dtype of the settings."""
     dtype = float_dtype(settings["dtype"])
-    return np.asarray(student, np.float64).astype(dtype), np.asarray(teacher, np.float64).astype(dtype)
+    return np.asarray(student).astype(dtype), np.asarray(teacher).astype(dtype)
 
 
 def _halves(shape: tuple[int, ...], span: int, seed: int) -> Array:

@@ -3,10 +3,11 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from verify.rivals import fault_named, full, named
+from verify.rivals import broken_laws, fault_named, full, named
 
 from refcompress.verify import check
 from refcompress.verify.agreement import compare
+from refcompress.verify.operations import distillation
 from refcompress.verify.operations.distillation import DISTILLATION_GRADIENT, DISTILLATION_LOSS
 
 EACH = pytest.mark.parametrize("operation", [DISTILLATION_LOSS, DISTILLATION_GRADIENT], ids=lambda o: o.name)
@@ -70,6 +71,11 @@ def test_a_gradient_is_worked_out_by_hand():
     under = full(DISTILLATION_GRADIENT, {"temperature": 2})
     text = DISTILLATION_GRADIENT.by_hand((STUDENT, TEACHER), (0, 1), under)
     assert "q = softmax(teacher / 2) = [0.731059, 0.268941]; 2 * (p - q) at class 1 = 0.46211715726" in text
+
+
+def test_the_class_is_the_last_index_by_hand():
+    args = np.zeros((1, 2, 2)), np.zeros((1, 2, 2))
+    assert " at class 0 = 0.0" in DISTILLATION_GRADIENT.by_hand(args, (0, 1, 0), DISTILLATION_GRADIENT.defaults)
 
 
 @pytest.mark.parametrize(
@@ -149,3 +155,92 @@ def test_each_row_of_a_gradient_sums_to_zero_within_its_own_rounding():
     args = (np.zeros((2, 2)), np.zeros((2, 2)))
     assert law.holds(args, np.array([[1e9, -1e9], [1e-4, -1e-4]]), op.defaults)
     assert not law.holds(args, np.array([[1e9, -1e9], [1e-4, 0.0]]), op.defaults)
+
+
+def bounds_of(monkeypatch, bound):
+    """Let the laws believe in another bound."""
+    for name in ("loss_bound", "gradient_bound"):
+        monkeypatch.setattr(distillation, name, lambda args, settings: np.array(bound))
+
+
+@pytest.mark.parametrize(
+    ("answer", "laws"),
+    [
+        (0.25, []),
+        (-0.25, []),
+        (0.26, ["zero_if_equal", "at_most"]),
+        (-0.26, ["not_negative", "zero_if_equal", "at_least"]),
+    ],
+)
+def test_a_loss_of_equal_logits_may_be_off_by_its_bound(monkeypatch, answer, laws):
+    bounds_of(monkeypatch, 0.25)
+    assert broken_laws(DISTILLATION_LOSS, (TEACHER, TEACHER), answer, DISTILLATION_LOSS.defaults) == laws
+
+
+def test_a_loss_within_its_bound_of_zero_may_be_zero(monkeypatch):
+    args, under = (STUDENT, TEACHER), DISTILLATION_LOSS.defaults
+    right = DISTILLATION_LOSS.answer(args, under)
+    bounds_of(monkeypatch, right)
+    assert broken_laws(DISTILLATION_LOSS, args, 0.0, under) == []
+    bounds_of(monkeypatch, np.nextafter(right, 0))
+    assert "zero_if_equal" in broken_laws(DISTILLATION_LOSS, args, 0.0, under)
+
+
+# three times the probabilities 1/2 and 1/2 of the student, 1/4 and 3/4 of the teacher
+HALVES, QUARTERS = np.zeros((1, 3, 2)), np.array([[[0.0, np.log(3)]] * 3])
+LEAST, MOST = 3 / 8, 3 * np.log(3 / 2)
+INSIDE, OUTSIDE = 2.0**-40 * (1 - 2.0**-8), 2.0**-40 * (1 + 2.0**-8)
+
+
+@pytest.mark.parametrize(
+    ("answer", "laws"),
+    [
+        (LEAST * (1 - INSIDE), []),
+        (LEAST * (1 - OUTSIDE), ["at_least"]),
+        (MOST * (1 + INSIDE), []),
+        (MOST * (1 + OUTSIDE), ["at_most"]),
+    ],
+)
+def test_the_ends_of_a_loss_are_added_up_over_the_examples_and_as_exact_as_their_own_rounding(
+    monkeypatch, answer, laws
+):
+    bounds_of(monkeypatch, 0.0)
+    under = full(DISTILLATION_LOSS, {"temperature": 1, "reduction": "sum"})
+    assert broken_laws(DISTILLATION_LOSS, (HALVES, QUARTERS), answer, under) == laws
+
+
+def holds(name, args, answer):
+    return named(DISTILLATION_GRADIENT.laws, name).holds(args, answer, DISTILLATION_GRADIENT.defaults)
+
+
+def test_a_gradient_may_be_off_the_sum_of_zero_by_its_own_rounding_alone(monkeypatch):
+    bounds_of(monkeypatch, [[0.0, 0.0]])
+    args = np.zeros((1, 2)), np.zeros((1, 2))
+    assert holds("rows_sum_to_zero", args, np.zeros((1, 2)))
+    assert holds("rows_sum_to_zero", args, np.array([[1, -1 + 2 * INSIDE]]))
+    assert not holds("rows_sum_to_zero", args, np.array([[1, -1 + 2 * OUTSIDE]]))
+    # the sum of these magnitudes is past the largest number of float16
+    assert not holds("rows_sum_to_zero", args, np.array([[60000, -30000]], np.float16))
+
+
+def test_a_gradient_may_be_off_zero_by_its_bound(monkeypatch):
+    bounds_of(monkeypatch, [[0.25, 0.25]])
+    assert holds("zero_where_equal", (TEACHER, TEACHER), np.array([[0.25, -0.25]]))
+    assert not holds("zero_where_equal", (TEACHER, TEACHER), np.array([[0.25, -0.26]]))
+
+
+def test_a_gradient_within_its_bound_of_zero_may_be_zero(monkeypatch):
+    args = STUDENT, TEACHER
+    right = np.abs(DISTILLATION_GRADIENT.answer(args, DISTILLATION_GRADIENT.defaults))
+    bounds_of(monkeypatch, right)
+    assert holds("zero_where_equal", args, np.zeros((1, 2)))
+    bounds_of(monkeypatch, np.nextafter(right, 0))
+    assert not holds("zero_where_equal", args, np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_a_step_may_be_off_the_way_to_the_teacher_by_the_rounding_of_the_gradient_alone(monkeypatch, dtype):
+    bounds_of(monkeypatch, [[0.0, 0.0]])
+    inside, outside = (np.array([[-1 - 2 * by, 1.0]]) for by in (INSIDE, OUTSIDE))
+    assert holds("away_from_teacher", (inside, np.zeros((1, 2))), np.ones((1, 2), dtype))
+    assert not holds("away_from_teacher", (outside, np.zeros((1, 2))), np.ones((1, 2), dtype))
