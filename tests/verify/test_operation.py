@@ -6,7 +6,7 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from verify.rivals import each_value
+from verify.rivals import broken_laws, each_value
 
 from refcompress.cli import main
 from refcompress.verify import check
@@ -156,6 +156,26 @@ def test_a_check_is_the_same_for_who_has_numpy_raise_at_every_underflow(operatio
     with np.errstate(all="raise"):
         report = check(right, operation, examples=10, **settings)
     assert report.verdict == "agrees", str(report)
+
+
+@pytest.mark.parametrize(
+    ("operation", "dtype", "others"),
+    [
+        ("quantize", np.float32, (0,)),
+        ("cast_float8", np.float32, ()),
+        ("affine_quantize", np.float32, (1.0, 0)),
+        ("dequantize", np.int32, (0,)),
+        ("requantize", np.int32, (2**30, 0, 0)),
+    ],
+)
+def test_two_answers_to_equal_numbers_are_no_fall(operation, dtype, others):
+    operation = OPERATIONS[operation]
+    args = np.ones(2, dtype), *others
+    for answer in (np.array([2, 1]), np.array([1, 2])):
+        assert "monotone" not in broken_laws(operation, args, answer, operation.defaults)
+    assert "monotone" in broken_laws(
+        operation, (np.array([2, 1], dtype), *others), np.array([1, 2]), operation.defaults
+    )
 
 
 def test_a_setting_is_found_by_its_name():

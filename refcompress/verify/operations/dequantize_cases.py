@@ -305,9 +305,9 @@ def _sign(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
-    order = np.argsort(args[0], axis=None, kind="stable")
-    given = np.asarray(answer).astype(np.float64).reshape(-1)[order]
-    return bool(np.all(given[1:] >= given[:-1]))
+    given = np.asarray(answer).astype(np.float64).reshape(-1)
+    order = np.lexsort((given, args[0].reshape(-1)))
+    return bool(np.all(np.diff(given[order]) >= 0))
 
 
 LAWS = (

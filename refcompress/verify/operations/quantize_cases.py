@@ -268,8 +268,9 @@ def _whole_step(args: Arguments, answer: Any, settings: Settings) -> bool:
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
     if wraps(settings):
         return True
-    order = np.argsort(args[0].astype(np.float64), axis=None, kind="stable")
-    return bool(np.all(np.diff(np.asarray(answer, np.float64).reshape(-1)[order]) >= 0))
+    codes = np.asarray(answer, np.float64).reshape(-1)
+    order = np.lexsort((codes, args[0].astype(np.float64).reshape(-1)))
+    return bool(np.all(np.diff(codes[order]) >= 0))
 
 
 def _stays_in_range(args: Arguments, answer: Any, settings: Settings) -> bool:

@@ -285,7 +285,7 @@ def _flat(args: Arguments, answer: Any) -> tuple[Array, Array]:
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
     acc, codes = _flat(args, answer)
-    order = np.argsort(acc, kind="stable")
+    order = np.lexsort((codes, acc))
     return bool(np.all(np.diff(codes[order]) >= 0))
 
 

@@ -270,7 +270,7 @@ def _nan_stays(args: Arguments, answer: Any, settings: Settings) -> bool:
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
     x, given = wide(args[0]).reshape(-1), _given(answer).reshape(-1)
     numbers_alone = ~(np.isnan(x) | np.isnan(given))
-    order = np.argsort(x[numbers_alone], kind="stable")
+    order = np.lexsort((given[numbers_alone], x[numbers_alone]))
     return bool(np.all(given[numbers_alone][order][1:] >= given[numbers_alone][order][:-1]))
 
 
