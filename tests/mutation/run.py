@@ -97,6 +97,15 @@ FAMILIES = {
     "sparsify": ["sparsify"],
     "structured": ["n_m_sparsify"],
 }
+# The tests of these stand in the file of another family.
+HOME = {
+    "quantize": "fixed_point",
+    "dequantize": "fixed_point",
+    "fraction_bits": "fixed_point",
+    "number": "fixed_point",
+    "fake_gradient": "fake_quantize",
+    "gradient": "network",
+}
 # Tested of every operation, with its name in brackets, beside what it declares: ``declared.py`` has tried that before.
 OF_EACH = "tests/verify/test_operation.py"
 CONTRACT = "tests/verify/test_operation.py::test_the_operations_and_their_inputs_are_those_of_the_contract"
@@ -246,7 +255,8 @@ def family_of(stem):
 def of_operations(stem):
     """Return the tests of the operations that a module of verify/operations has a part in."""
     family = family_of(stem)
-    files = sorted(Path("tests/verify/operations").glob(f"test_{family}*.py"))
+    families = {family, HOME.get(family, family)}
+    files = sorted(file for f in families for file in Path("tests/verify/operations").glob(f"test_{f}*.py"))
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", OF_EACH]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     ids = [line for line in listed if re.match(rf".*?\[({'|'.join(FAMILIES[family])})[]:-]", line)]
