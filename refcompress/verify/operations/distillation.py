@@ -188,7 +188,8 @@ def _away_from_the_teacher(args: Arguments, answer: Any, settings: Settings) -> 
     """Whether g (s - t) >= 0 in each example: T times a mean, or a variance, of the differences under p."""
     student, teacher = wide(args)
     got, d = np.asarray(answer, np.float64), student - teacher
-    allowed = np.sum((np.asarray(gradient_bound(args, settings)) + 2.0**-40 * np.abs(got)) * np.abs(d), axis=-1)
+    each = (np.asarray(gradient_bound(args, settings)) + 2.0**-40 * np.abs(got)) * np.abs(d)
+    allowed = np.sum(np.where(d == 0, 0.0, each), axis=-1)  # a bound may be infinite
     return bool(np.all(np.sum(got * d, axis=-1) >= -allowed))
 
 

@@ -244,3 +244,10 @@ def test_a_step_may_be_off_the_way_to_the_teacher_by_the_rounding_of_the_gradien
     inside, outside = (np.array([[-1 - 2 * by, 1.0]]) for by in (INSIDE, OUTSIDE))
     assert holds("away_from_teacher", (inside, np.zeros((1, 2))), np.ones((1, 2), dtype))
     assert not holds("away_from_teacher", (outside, np.zeros((1, 2))), np.ones((1, 2), dtype))
+
+
+def test_the_gradients_laws_hold_where_its_bound_is_infinite_and_student_and_teacher_are_equal_in_a_class():
+    under = full(DISTILLATION_GRADIENT, {"temperature": 10, "reduction": "batch_mean", "dtype": "bfloat16"})
+    args = np.eye(3) * 250, np.roll(np.eye(3), 1, axis=1) * 250
+    assert np.isinf(DISTILLATION_GRADIENT.bound(args, under)).all()
+    assert broken_laws(DISTILLATION_GRADIENT, args, DISTILLATION_GRADIENT.answer(args, under), under) == []
