@@ -2,7 +2,7 @@
 
 ``drawn(make)`` gives those of the strategy that ``make`` returns: for what hypothesis makes strategies with it puts
 functions that list values. Those are the ends and the middle of integers, the ends of the floats, and all that is
-sampled from; what is made of several takes the first of each, then the second, and so on in circles.
+sampled from; what is made of several takes the first of each, then the second, and so on, and then others together.
 """
 
 import itertools
@@ -67,7 +67,12 @@ def lists(made, *, min_size=0, max_size):
 
 def tuples(*made):
     n = 2 * max(len(few.values) for few in made)
-    return Few(zip(*(itertools.islice(itertools.cycle(few.values), n) for few in made), strict=True))
+    return Few(tuple(_met(few.values, i, place) for place, few in enumerate(made)) for i in range(n))
+
+
+def _met(values, i, place):
+    """The i-th of values in circles, each of which begins further on: other values meet."""
+    return values[(i + place * (i // len(values))) % len(values)]
 
 
 def builds(function, *made):

@@ -1,4 +1,5 @@
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -68,6 +69,17 @@ def test_every_law_holds_for_the_reference_on_every_case(operation):
             for args in case.make(settings):
                 broken = broken_laws(operation, args, operation.answer(args, settings), settings)
                 assert broken == [], (given, case.name, args)
+
+
+@pytest.mark.parametrize("number", range(24))
+@EACH_OPERATION
+def test_every_law_holds_for_the_reference_whatever_the_settings(operation, number):
+    draw = random.Random(number)
+    settings = {setting.name: draw.choice(setting.allowed) for setting in operation.settings}
+    for case in operation.cases:
+        made = list(case.make(settings))
+        for args in draw.sample(made, min(3, len(made))):
+            assert broken_laws(operation, args, operation.answer(args, settings), settings) == [], (case.name, args)
 
 
 @pytest.mark.parametrize(("operation", "law"), LAWS)

@@ -306,8 +306,8 @@ def _sign(args: Arguments, answer: Any, settings: Settings) -> bool:
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:
     given = np.asarray(answer).astype(np.float64).reshape(-1)
-    order = np.lexsort((given, args[0].reshape(-1)))
-    return bool(np.all(np.diff(given[order]) >= 0))
+    given = given[np.lexsort((given, args[0].reshape(-1)))]
+    return bool(np.all(given[1:] >= given[:-1]))
 
 
 LAWS = (
