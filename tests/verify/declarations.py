@@ -5,7 +5,6 @@ every machine: a sum or an exponential of floats need not be the same to the las
 floats which a rival gives, are digested to a thousandth, and what is held to a bound by where it differs alone.
 """
 
-import functools
 import hashlib
 import itertools
 import json
@@ -241,8 +240,7 @@ def rearrangements(operation):
 
 def searches(operation):
     """A few inputs that the search may draw, for each value of a setting."""
-    drawn_from = (functools.partial(operation.strategy, settings) for settings in each_value(operation))
-    return {"a few": (drawn(make) for make in drawn_from)}
+    return {"a few": (drawn(operation.strategy, settings) for settings in each_value(operation))}
 
 
 PARTS = {part.__name__: part for part in (cases, regions, rivals, own_bounds, laws, texts, rearrangements, searches)}

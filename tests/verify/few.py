@@ -1,7 +1,7 @@
 """A few values of any strategy, the same ones on every machine and with every version of hypothesis.
 
-``drawn(make)`` gives those of the strategy that ``make`` returns: for what hypothesis makes strategies with it puts
-functions that list values. Those are the ends and the middle of integers, the ends of the floats, and all that is
+``drawn(make, *args)`` gives those of the strategy that ``make`` returns: for what hypothesis makes strategies with it
+puts functions that list values. Those are the ends and the middle of integers, the ends of the floats, and all that is
 sampled from; what is made of several takes the first of each, then the second, and so on, and then others together.
 """
 
@@ -29,7 +29,7 @@ class Few:
 
 
 def integers(least, most):
-    return Few(dict.fromkeys((least, most, (least + most) // 2, least + 1 if least < most else least)))
+    return Few(dict.fromkeys((least, most, (least + most) // 2, min(least + 1, most))))
 
 
 def floats(least=None, most=None, *, width=64, **_):
@@ -60,7 +60,7 @@ def lists(made, *, min_size=0, max_size):
     lengths, values, found = itertools.cycle(range(max_size, min_size - 1, -1)), made.values, []
     while values:
         n = next(lengths)
-        found.append(list(itertools.islice(itertools.cycle(values), max(n, min_size))))
+        found.append(list(itertools.islice(itertools.cycle(values), n)))
         values = values[n:]
     return Few(found)
 
@@ -79,8 +79,8 @@ def builds(function, *made):
     return tuples(*made).map(lambda values: function(*values))
 
 
-def drawn(make):
-    """Return a few values of the strategy that a function makes."""
+def drawn(make, *args):
+    """Return a few values of the strategy that a function makes of its arguments."""
     own = (integers, floats, sampled_from, just, booleans, one_of, lists, tuples, builds)
     with mock.patch.multiple(strategies, **{function.__name__: function for function in own}):
-        return make().values
+        return make(*args).values

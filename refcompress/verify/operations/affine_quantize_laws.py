@@ -99,8 +99,9 @@ def _of_each_channel(args: Arguments, answer: Any, settings: Settings) -> Iterat
     axis = settings["axis"]
     pairs = [(x, codes)] if axis is None else zip(np.moveaxis(x, axis, 0), np.moveaxis(codes, axis, 0), strict=True)
     for values, own in pairs:
-        order = np.lexsort((own.reshape(-1), values.reshape(-1)))
-        yield values.reshape(-1)[order], own.reshape(-1)[order]
+        values, own = values.reshape(-1), own.reshape(-1)
+        order = np.lexsort((own, values))
+        yield values[order], own[order]
 
 
 def _monotone(args: Arguments, answer: Any, settings: Settings) -> bool:

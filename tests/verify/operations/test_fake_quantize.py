@@ -415,7 +415,7 @@ def test_the_search_draws_what_has_no_code_that_could_be_wrapped():
         with np.errstate(over="ignore"):
             return np.isinf(args[0] / np.float16(args[1])).any()
 
-    found = [args for args in drawn(lambda: FAKE_QUANTIZE_GRADIENT.strategy(settings)) if overflows(args)]
+    found = [args for args in drawn(FAKE_QUANTIZE_GRADIENT.strategy, settings) if overflows(args)]
     assert found
     assert not any(fake_quantize_cases.has_code(args[:3], settings).all() for args in found)
 
