@@ -386,6 +386,12 @@ def test_a_law_of_dequantize_reaches_as_far_as(name, dtype, q, p, answer, holds)
     assert law_named(DEQUANTIZE, name).holds((np.array(q, np.int32), p), np.array(answer), settings) == holds
 
 
+def test_a_search_aims_beside_the_ends_of_the_formats_and_beside_a_quarter_of_int64():
+    edges = dequantize_cases.search_edges()
+    ends = [sign * 2**e for e in (8, 11, 24, 53, 62) for sign in (1, -1)]
+    assert all(end + step in edges for end in ends for step in (-1, 0, 1))
+
+
 def test_results_of_equal_codes_are_compared_in_the_order_they_come():
     q = np.resize(np.array([1, 0], np.int8), 1000)
     answer = np.arange(1000) + 1000.0 * q
