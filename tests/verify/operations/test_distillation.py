@@ -238,10 +238,10 @@ def test_a_gradient_within_its_bound_of_zero_may_be_zero(monkeypatch):
     assert not holds("zero_where_equal", args, np.zeros((1, 2)))
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float16])
-def test_a_step_may_be_off_the_way_to_the_teacher_by_the_rounding_of_the_gradient_alone(monkeypatch, dtype):
+@pytest.mark.parametrize(("dtype", "far"), [(np.float64, 1), (np.float16, 1), (np.float64, 8)])
+def test_a_step_may_be_off_the_way_to_the_teacher_by_the_rounding_of_the_gradient_alone(monkeypatch, dtype, far):
     bounds_of(monkeypatch, [[0.0, 0.0]])
-    inside, outside = (np.array([[-1 - 2 * by, 1.0]]) for by in (INSIDE, OUTSIDE))
+    inside, outside = (far * np.array([[-1 - 2 * by, 1.0]]) for by in (INSIDE, OUTSIDE))
     assert holds("away_from_teacher", (inside, np.zeros((1, 2))), np.ones((1, 2), dtype))
     assert not holds("away_from_teacher", (outside, np.zeros((1, 2))), np.ones((1, 2), dtype))
 
