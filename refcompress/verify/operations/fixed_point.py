@@ -117,6 +117,7 @@ QUANTIZE = Operation(
         Case("subnormals and zeros", quantize_cases.subnormals),
         Case("past 2^22 and 2^51", quantize_cases.large_integers),
         Case("many p", quantize_cases.many_p),
+        Case("the ends of 2^p", quantize_cases.ends_of_p),
         Case("every eighth of a code over the range", quantize_cases.grid),
         Case("longer than a block", quantize_cases.long),
         Case("lengths around vector widths", quantize_cases.tails),

@@ -4,12 +4,12 @@ A line of names and patterns (``rounding=*``), less those that follow a ``!``.
 """
 
 _QUANTIZE_LARGE = (
-    "* !column_order !decimals_* !guard_* !huge_* !infinity_* !p_absolute !p_at_least_zero !rounded_* "
-    "!scale_in_float16 !shift_in_int32 !subnormals_flushed !tie_tolerance !x_clipped_too"
+    "* !column_order !decimals_* !guard_* !huge_* !infinity_* !p_absolute !p_at_least_zero !power_* "
+    "!rounded_* !scale_in_float16 !shift_in_int32 !subnormals_flushed !tie_tolerance !x_clipped_too"
 )
 _QUANTIZE_LAYOUTS = (
-    "* !huge_* !infinity_* !p_absolute !p_at_least_zero !scale_by_exp !scale_in_float16 !shift_in_int32 "
-    "!subnormals_flushed !x_clipped !x_clipped_too"
+    "* !huge_* !infinity_* !p_absolute !p_at_least_zero !power_* !scale_by_exp !scale_in_float16 "
+    "!shift_in_int32 !subnormals_flushed !x_clipped !x_clipped_too"
 )
 QUANTIZE: dict[str, str] = {
     "small numbers, one a call": (
@@ -37,25 +37,26 @@ QUANTIZE: dict[str, str] = {
     ),
     "around q_min and q_max": (
         "* !column_order !decimals_* !guard_bits_2 !guard_bits_3 !guard_bits_4 !guard_bits_8 !huge_* !infinity_* "
-        "!rounded_* !scale_in_float16 !subnormals_flushed !tie_tolerance"
+        "!power_* !rounded_* !scale_in_float16 !subnormals_flushed !tie_tolerance"
     ),
     "far outside the range": (
         "* !column_order !decimals_* !epsilon_* !even_codes !guard_* !huge_* !infinity_* !p_absolute "
-        "!p_at_least_zero !plus_half_float64 !rounded_* !rounding=ceil !rounding=half_up !rounding=toward_zero "
-        "!scale_by_exp !scale_in_float16 !shift_in_int32 !subnormals_flushed !tie_tolerance !x_clipped_too"
+        "!p_at_least_zero !plus_half_float64 !power_* !rounded_* !rounding=ceil !rounding=half_up "
+        "!rounding=toward_zero !scale_by_exp !scale_in_float16 !shift_in_int32 !subnormals_flushed !tie_tolerance "
+        "!x_clipped_too"
     ),
     "around the ends of int8, int16 and int32": _QUANTIZE_LARGE,
     "largest values": (
         "* !column_order !decimals_* !epsilon_* !even_codes !guard_* !p_absolute !p_at_least_zero "
-        "!plus_half_float32 !plus_half_float64 !product_in_float32 !rounded_* !rounding=half_* "
+        "!plus_half_float32 !plus_half_float64 !power_* !product_in_float32 !rounded_* !rounding=half_* "
         "!rounding=toward_zero !scale_by_exp !shift_in_int32 !sign_half_truncated !subnormals_flushed "
         "!tie_tolerance !x_clipped_too !x_rounded !x_truncated"
     ),
     "infinities": (
         "* !column_order !decimals_* !epsilon_* !even_codes !guard_* !not_rounded !p_absolute !p_at_least_zero "
-        "!plus_half_float32 !plus_half_float64 !product_* !rounded_* !rounding=* !scale_by_exp !scale_in_float16 "
-        "!scale_linear !scale_squared !shift_in_int32 !sign_half_truncated !subnormals_flushed !tie_tolerance "
-        "!x_clipped_too !x_in_float16 !x_rounded !x_truncated"
+        "!plus_half_float32 !plus_half_float64 !power_* !product_* !rounded_* !rounding=* !scale_by_exp "
+        "!scale_in_float16 !scale_linear !scale_squared !shift_in_int32 !sign_half_truncated !subnormals_flushed "
+        "!tie_tolerance !x_clipped_too !x_in_float16 !x_rounded !x_truncated"
     ),
     "subnormals and zeros": (
         "bits=2 bits=3 bytes_* epsilon_* even_* fake_* guard_bits_1 guard_bits_2 negative_* not_* p_* plus_* "
@@ -65,22 +66,27 @@ QUANTIZE: dict[str, str] = {
     "past 2^22 and 2^51": _QUANTIZE_LARGE,
     "many p": (
         "* !cast_before_range !codes_* !column_order !decimals_* !guard_bits_2 !guard_bits_3 !guard_bits_4 "
-        "!guard_bits_8 !huge_* !infinity_* !low_* !product_in_bfloat16 !product_in_float32 !range_in_float32 "
-        "!rounded_* !subnormals_flushed !tie_tolerance"
+        "!guard_bits_8 !huge_* !infinity_* !low_* !power_* !product_in_bfloat16 !product_in_float32 "
+        "!range_in_float32 !rounded_* !subnormals_flushed !tie_tolerance"
+    ),
+    "the ends of 2^p": (
+        "* !cast_before_range !codes_* !column_order !decimals_* !guard_bits_3 !guard_bits_4 !guard_bits_8 !huge_* "
+        "!infinity_* !low_* !one_code_short !one_code_too_high !range_in_float32 !rounded_twice_4 !rounded_twice_8 "
+        "!tie_tolerance !unsigned_q_max"
     ),
     "every eighth of a code over the range": (
         "* !cast_before_range !codes_in_float16 !codes_in_float32 !column_order !decimals_* !guard_bits_3 "
-        "!guard_bits_4 !guard_bits_8 !huge_* !infinity_* !low_* !p_absolute !p_at_least_zero !product_in_float32 "
-        "!range_in_float32 !rounded_twice_4 !rounded_twice_8 !scale_in_float16 !shift_in_int32 "
-        "!subnormals_flushed !tie_tolerance !x_clipped_too"
+        "!guard_bits_4 !guard_bits_8 !huge_* !infinity_* !low_* !p_absolute !p_at_least_zero !power_* "
+        "!product_in_float32 !range_in_float32 !rounded_twice_4 !rounded_twice_8 !scale_in_float16 "
+        "!shift_in_int32 !subnormals_flushed !tie_tolerance !x_clipped_too"
     ),
     "longer than a block": (
-        "* !column_order !huge_* !infinity_* !p_absolute !p_at_least_zero !scale_by_exp !scale_in_float16 "
-        "!scale_linear !shift_in_int32 !subnormals_flushed !x_clipped_too"
+        "* !column_order !huge_* !infinity_* !p_absolute !p_at_least_zero !power_* !scale_by_exp "
+        "!scale_in_float16 !scale_linear !shift_in_int32 !subnormals_flushed !x_clipped_too"
     ),
     "lengths around vector widths": (
-        "* !column_order !huge_* !infinity_* !p_absolute !p_at_least_zero !scale_by_exp !scale_in_float16 "
-        "!shift_in_int32 !subnormals_flushed !x_clipped !x_clipped_too !x_rounded"
+        "* !column_order !huge_* !infinity_* !p_absolute !p_at_least_zero !power_* !scale_by_exp "
+        "!scale_in_float16 !shift_in_int32 !subnormals_flushed !x_clipped !x_clipped_too !x_rounded"
     ),
     "0-d, empty and 4-d": (
         "bits=2 bytes_* column_* epsilon_* even_* fake_* negative_* not_* p_* plus_* reversed_* rounding=* "

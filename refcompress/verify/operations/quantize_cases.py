@@ -196,6 +196,14 @@ def many_p(settings: Settings) -> Calls:
     yield from _at(codes, (*range(-8, 13), 16, 20, 24, 30, 31, 32, 33, 40, 62, 63, -31, -32, -40), settings)
 
 
+def ends_of_p(settings: Settings) -> Calls:
+    """Codes where 2^p is the largest of the dtype, and where it is the smallest normal number, or below it."""
+    highest = int(np.frexp(FLOATS[settings["dtype"]][1])[1]) - 1
+    below_two = [1.0, *np.arange(-15, 16) / 8]  # at the lowest p the dtype holds no other
+    yield from _at([*below_two, *range(-6, 7), 100, -300], (highest, highest - 1), settings)
+    yield from _at(below_two, (-highest, 1 - highest, 2 - highest), settings)
+
+
 def grid(settings: Settings) -> Calls:
     """Every eighth of a code over the range, or over the middle of a wide one."""
     low, high = limits(settings)

@@ -170,6 +170,8 @@ def test_a_rival_answers_as_a_cast_does_where_the_reference_refuses():
         ("outside_is_zero", [200.0, 127.0], 0, [0, 127]),
         ("negative_is_huge", [-3.0, 3.0], 0, [127, 3]),
         ("huge_is_lowest", [2.0**63, -(2.0**63)], 0, [-128, -128]),
+        ("power_flushed", [2.0**127, -3e38, 1.0], -127, [0, 0, 0]),
+        ("power_at_least_normal", [2.0**127, -(2.0**127), 1.0], -127, [2, -2, 0]),
         ("fake_quantized", [0.3, 100.0], 2, [0.25, 31.75]),
         ("scale_from_data", [0.5, 1.0], 3, [64, 127]),
         ("column_order", [[1.0, 2.0], [3.0, 4.0]], 0, [[1, 3], [2, 4]]),
@@ -199,6 +201,25 @@ def test_a_fault_of_quantize_answers_by_its_settings(name, settings, x, p, codes
     args = (np.array(x, float_dtype(settings["dtype"])), p)
     with np.errstate(all="ignore"):
         assert np.asarray(fault_named(QUANTIZE, name).answer(args, settings)).tolist() == codes
+
+
+@pytest.mark.parametrize("name", ["power_flushed", "power_at_least_normal"])
+@pytest.mark.parametrize(("dtype", "p"), [("float16", -14), ("bfloat16", -126), ("float32", -126), ("float64", -1022)])
+def test_another_power_is_another_only_below_the_normal_numbers_of_the_dtype(name, dtype, p):
+    settings = full(QUANTIZE, {"dtype": dtype})
+    x = np.ldexp([1.5, -0.5, 0.25], 1 - p).astype(float_dtype(dtype))
+    rule = fault_named(QUANTIZE, name).answer
+    assert rule((x, p), settings).tolist() == QUANTIZE.answer((x, p), settings).tolist() == [3, -1, 0]
+    assert rule((x, p - 1), settings).tolist() != QUANTIZE.answer((x, p - 1), settings).tolist() == [2, 0, 0]
+
+
+@EACH_DTYPE
+def test_the_ends_of_p_are_those_of_the_dtype_and_its_smallest_power_is_no_normal_number(dtype):
+    normal = FLOATS[dtype][2]
+    tried = {p for _, p in case_named(QUANTIZE, "the ends of 2^p").make(full(QUANTIZE, {"dtype": dtype}))}
+    assert {np.ldexp(1.0, p) / normal for p in tried if p < 0} == {0.5, 1, 2}
+    assert np.isfinite(np.ldexp(1.0, max(tried)).astype(float_dtype(dtype)))
+    assert max(tried) == -min(tried)
 
 
 @pytest.mark.parametrize(("x", "code"), [(-5e-324, -1), (5e-324, 0), (-0.0, 0), (-1.0, -1)])
