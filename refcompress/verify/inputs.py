@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 TAIL_LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 1000)  # around the widths of vector loops
+MANY = 1030  # entries of one axis, beside a short one: more than a block of 1,024
 
 # dtype -> (bits of the significand, largest finite value, smallest normal, smallest subnormal)
 FLOATS = {
@@ -22,6 +23,11 @@ FLOATS = {
     "float32": (24, math.ldexp(2**24 - 1, 104), 2.0**-126, 2.0**-149),
     "float64": (53, math.ldexp(2**53 - 1, 971), 2.0**-1022, 5e-324),
 }
+
+
+def adds_many(name: str) -> bool:
+    """Return whether the rounding of a sum of ``MANY`` numbers is small beside them: not in 16 bits."""
+    return FLOATS[name][0] >= 24
 
 
 def float_dtype(name: str) -> np.dtype[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from refcompress.arguments import Array
 from refcompress.verify.exchange import Exchange
+from refcompress.verify.inputs import MANY
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.variation import Draws, separable
 
@@ -25,6 +26,7 @@ OF_NETWORKS = 8  # which take many operations each
 MOST = 4096  # numbers of a call that is rearranged, where its answer has to be computed again
 TRIES = 4  # shapes that are tried where not every shape has an answer
 LONG = 4099  # longer than most blocks, and no multiple of a vector's width
+LONG_MATRICES = ((MANY, 2), (2, MANY))
 LENGTHS = (*range(1, 6), *range(7, 10), 12, *range(15, 18), 20, 24, *range(31, 34), 36, 48, *range(63, 66), 80)
 LARGE = (127, 128, 129, 257, 300, 1000)
 MATRICES = ((1, 9), (9, 1), (17, 1), (4, 4), (5, 3), (3, 5), (8, 9), (33, 2), (2, 33), (16, 4), (3, 20), (20, 32))
@@ -47,6 +49,7 @@ class Call:
 def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], seed: int) -> Iterator[Call]:
     """Yield calls made of the numbers of the directed ones, as many of each case."""
     draws, known = Draws(seed), known_shapes(directed)
+    long = ((LONG,), *(LONG_MATRICES if any(len(shape) == 2 for shape in known) else ()))
     own: dict[str, list[Exchange]] = {}
     for e in directed:
         if e.layout == "plain" and not e.repeated and _can_be_rearranged(op, e.args):
@@ -62,7 +65,8 @@ def rearranged(op: Operation, settings: Settings, directed: Sequence[Exchange], 
             e, layout = exchanges[n % len(exchanges)], "read-only" if n % 2 else "plain"
             yield from _in_form(op, settings, e, [()], layout, draws)
         if separable(op, exchanges[-1].args):
-            yield from _in_form(op, settings, exchanges[-1], [(LONG,)], "plain", draws)
+            for shape in long:
+                yield from _in_form(op, settings, exchanges[-1], [shape], "plain", draws)
 
 
 def known_shapes(directed: Sequence[Exchange]) -> list[tuple[int, ...]]:

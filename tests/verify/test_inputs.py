@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from refcompress.verify.inputs import (
     FLOATS,
     LOGIT_SHAPES,
+    MANY,
     PAIR_SHAPES,
     SIMPLE,
     TAIL_LENGTHS,
     accumulators,
+    adds_many,
     affine_calls,
     affine_codes,
     array_pairs,
@@ -120,6 +122,12 @@ def test_extremes_hold_both_signs_of_zero_the_smallest_and_the_largest(name):
 
 def test_what_a_dtype_cannot_hold_is_left_out():
     assert values(floats([1.0, 2049.0, 0.1, 1e6, 2.0**-24, 2.0**-25], "float16")) == [1.0, 2.0**-24]
+
+
+def test_the_rounding_of_a_long_sum_is_small_in_32_and_64_bits_alone():
+    assert [name for name in FLOATS if adds_many(name)] == ["float32", "float64"]
+    roundings = {name: 2 * MANY / 2 ** FLOATS[name][0] for name in FLOATS}
+    assert [name for name, size in roundings.items() if size < 0.5] == ["float32", "float64"]
 
 
 def test_lengths_lie_around_the_widths_of_vector_loops():

@@ -17,6 +17,7 @@ from refcompress.verify.rearrangement import (
     CHANNELS,
     LAYOUTS,
     LONG,
+    LONG_MATRICES,
     OF_A_CASE,
     OF_NETWORKS,
     SHAPES,
@@ -55,14 +56,20 @@ def test_the_answer_of_every_call_is_the_references(name):
 
 def test_every_shape_and_layout_is_given():
     calls = calls_of(QUANTIZE)[1]
-    assert {c.args[0].shape for c in calls} == {*SHAPES, (LONG,)}
+    assert {c.args[0].shape for c in calls} == {*SHAPES, (LONG,), *LONG_MATRICES}
     assert {c.layout for c in calls} == {*LAYOUTS}
 
 
 def test_each_case_gives_as_many_calls():
     op = dataclasses.replace(SCALE, elementwise=True)
-    # cases "some, plain" and "shapes", and a long one of each
-    assert len(calls_of(op)[1]) == 2 * (OF_A_CASE + SINGLES + 1)
+    # cases "some, plain" and "shapes", and the long ones of each
+    assert len(calls_of(op)[1]) == 2 * (OF_A_CASE + SINGLES + 1 + len(LONG_MATRICES))
+
+
+def test_no_long_matrix_is_given_where_no_case_has_two_dimensions():
+    rows = Case("rows", lambda settings: iter([(np.ones(3, np.float32),)]))
+    op = dataclasses.replace(SCALE, elementwise=True, cases=(rows,))
+    assert {c.args[0].ndim for c in calls_of(op)[1]} == {1}
 
 
 def test_each_element_comes_last():
@@ -78,6 +85,30 @@ def test_numbers_are_given_with_the_other_inputs_that_they_came_with():
     ties = {p: {np.ldexp(n + 0.5, -p) for n in range(-9, 9)} for p in of_p}
     assert ties[3] & of_p[3]
     assert ties[-2] & of_p[-2]
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(OPERATIONS) - {"affine_parameters", "keep_count"})
+)  # they take single numbers
+def test_matrices_are_given_whose_rows_or_columns_no_block_of_1024_covers(name):
+    operation, settings = OPERATIONS[name], OPERATIONS[name].defaults
+    directed = answered_rightly(operation, settings)
+    calls = [*directed, *rearranged(operation, settings, directed, 0)]
+    arrays = [v for call in calls for arg in call.args for v in (arg if isinstance(arg, list) else [arg])]
+    shapes = [v.shape for v in arrays if isinstance(v, np.ndarray) and v.ndim > 1]
+    assert max(shape[0] for shape in shapes) > 1024 < max(shape[-1] for shape in shapes)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("name", ["affine_quantize", "affine_dequantize", "fake_quantize", "fake_quantize_gradient"])
+def test_more_channels_are_given_than_a_block_of_1024_and_each_has_its_own_scale(name, axis):
+    settings = full(OPERATIONS[name], {"axis": axis})
+    calls = [call for call in answered_rightly(OPERATIONS[name], settings) if np.size(call.args[1]) > 1024]
+    assert calls
+    for call in calls:
+        scales = call.args[1]
+        assert call.args[0].shape[axis] == scales.size
+        assert all((scales[block:] != scales[:-block]).any() for block in (32, 64, 128, 256, 512, 1024))
 
 
 def test_the_same_seed_gives_the_same_calls_and_another_one_others():
@@ -165,7 +196,7 @@ def test_what_is_long_is_not_computed_again(sizes, given):
 def test_what_is_answered_element_by_element_is_not_computed_again():
     settings, before = exchanges(SCALE)
     silent = dataclasses.replace(SCALE, elementwise=True, answer=None)
-    assert len(list(rearranged(silent, settings, before, 0))) == 2 * (OF_A_CASE + SINGLES + 1)
+    assert len(list(rearranged(silent, settings, before, 0))) == 2 * (OF_A_CASE + SINGLES + 1 + len(LONG_MATRICES))
 
 
 def test_a_k_past_the_end_of_a_shorter_array_is_not_given():

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import FLOATS, float_dtype
+from refcompress.verify.inputs import FLOATS, MANY, float_dtype
 from refcompress.verify.operation import Arguments, Region, Settings
+from refcompress.verify.operations.quantize_cases import LONG
 
 Calls = Iterator[Arguments]
 Row = tuple[Array, float, int]
@@ -109,6 +110,17 @@ def shaped(
         return
     x = values(along(s, len(shape), axis), along(z, len(shape), axis))
     yield x, s, integers_for(z.tolist())
+
+
+def long_shapes(axis: int | None) -> tuple[tuple[int, ...], ...]:
+    """Return shapes that no block covers: of many elements a channel, and of many channels."""
+    shapes: dict[int | None, tuple[tuple[int, ...], ...]] = {
+        None: ((LONG,), (MANY, 2), (2, MANY)),
+        0: ((2, LONG // 2), (MANY, 3)),
+        1: ((1, 2, LONG // 2), (2, MANY, 3)),
+        -1: ((LONG // 2, 2), (3, MANY)),
+    }
+    return shapes[axis]
 
 
 def along(values: Array, dimensions: int, axis: int) -> Array:

@@ -28,12 +28,12 @@ from refcompress.verify.operations.affine_cases import (
     each_with,
     held,
     huge_scales,
+    long_shapes,
     one_by_one,
     shaped,
     subnormal_scales,
 )
 from refcompress.verify.operations.dequantize_cases import lowest_exponent
-from refcompress.verify.operations.quantize_cases import LONG
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -205,8 +205,8 @@ def _around(shape: tuple[int, ...], dtype: str, factor: int) -> Callable[[Array,
 
 def long(settings: Settings) -> Calls:
     """More elements than fit one block."""
-    shape = {None: (LONG,), 0: (2, LONG // 2), 1: (1, 2, LONG // 2), -1: (LONG // 2, 2)}[settings["axis"]]
-    yield from shaped(shape, held([0.1, 3.0], settings), [1, -3], _around(shape, "int8", 37), settings)
+    for shape in long_shapes(settings["axis"]):
+        yield from shaped(shape, held([0.1, 3.0, 0.25], settings), [1, -3], _around(shape, "int8", 37), settings)
 
 
 def tails(settings: Settings) -> Calls:

@@ -24,12 +24,12 @@ from refcompress.verify.operations.affine_cases import (
     each_with,
     held,
     huge_scales,
+    long_shapes,
     one_by_one,
     shaped,
     subnormal_scales,
 )
 from refcompress.verify.operations.affine_stages import divided, has_code, limits
-from refcompress.verify.operations.quantize_cases import LONG
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -282,10 +282,9 @@ def _small_zero_points(settings: Settings) -> list[int]:
 
 def long(settings: Settings) -> Calls:
     """More elements than fit one block, with ties and what is out of range in every part."""
-    flat, two = (LONG,), (2, LONG // 2)
-    shape = {None: flat, 0: two, 1: (1, *two), -1: two}[settings["axis"]]
-    u = _some_outside(np.resize(np.arange(-101, 102) * 0.5, shape), settings)
-    yield from shaped(shape, [0.5, 3.0], [1, 0], _from_codes(u, settings), settings)
+    for shape in long_shapes(settings["axis"]):
+        u = _some_outside(np.resize(np.arange(-101, 102) * 0.5, shape), settings)
+        yield from shaped(shape, [0.5, 3.0, 0.25], [1, 0], _from_codes(u, settings), settings)
 
 
 def tails(settings: Settings) -> Calls:

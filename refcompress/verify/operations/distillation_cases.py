@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import float_dtype, scattered
+from refcompress.verify.inputs import MANY, adds_many, float_dtype, scattered
 from refcompress.verify.operation import Arguments, Case, Settings
 from refcompress.verify.operations.distillation_kills import GRADIENT_KILLS, LOSS_KILLS
 
@@ -26,6 +26,12 @@ def _halves(shape: tuple[int, ...], span: int, seed: int) -> Array:
 
 def _shaped(*shapes: tuple[int, ...], span: int = 9) -> Callable[[Settings], Iterator[Arguments]]:
     return lambda settings: (pair(_halves(shape, span, 1), _halves(shape, span, 2), settings) for shape in shapes)
+
+
+def _long(settings: Settings) -> Iterator[Arguments]:
+    """Yield many classes and many examples, where something is promised of so long a sum."""
+    if adds_many(settings["dtype"]):
+        yield from _shaped((2, MANY), (MANY, 3))(settings)
 
 
 def _two_classes(settings: Settings) -> Iterator[Arguments]:
@@ -138,6 +144,7 @@ SHARED_CASES: tuple[tuple[str, Callable[[Settings], Any], str], ...] = (
     ("more examples than classes", _shaped((5, 2), (7, 3)), "plain"),
     ("3-d", _shaped((2, 3, 4), (3, 1, 2)), "plain"),
     ("many classes", _shaped((2, 40)), "plain"),
+    ("longer than a block", _long, "plain"),
     ("student = teacher", _equal, "plain"),
     ("a constant in each row", _shifted, "plain"),
     ("the same example again", _repeated_rows, "plain"),

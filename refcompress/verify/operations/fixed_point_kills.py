@@ -204,8 +204,8 @@ FRACTION_BITS: dict[str, str] = {
         "one_too_* rounded_* scale sign_bit_* signed=* smallest span step tail_ignored_* zero"
     ),
     "longer than a block": (
-        "bits=* first first_256 first_65536 floor_* integer_bits last_* mean median min_* negated one_too_* "
-        "rounded_* scale sign_bit_* signed=* smallest span step tail_ignored_32 zero"
+        "bits=* first first_256 first_65536 first_row floor_* integer_bits last_* mean median min_* negated one_too_* "
+        "rounded_* scale sign_bit_* signed=* smallest span step tail_ignored_* zero !tail_ignored_4"
     ),
     "0-d to 4-d": (
         "bits=* first first_ignored first_row floor_* integer_bits last_* max_* mean median min_* negated "

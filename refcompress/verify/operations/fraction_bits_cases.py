@@ -4,6 +4,7 @@ The answer turns where round(x * 2^p) leaves the codes: at q_max + 1/2, which is
 odd), and at q_min - 1/2, which is in (q_min is even). Both times a power of two, in every dtype.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.quantization.fixed_point import fraction_bits
 from refcompress.rounding import code_range
-from refcompress.verify.inputs import FLOATS, TAIL_LENGTHS, extremes, float_dtype, next_to
+from refcompress.verify.inputs import FLOATS, MANY, TAIL_LENGTHS, extremes, float_dtype, next_to
 from refcompress.verify.operation import Arguments, Law, Region, Settings
 from refcompress.verify.operations.quantize_cases import LONG
 
@@ -152,8 +153,10 @@ def places(settings: Settings) -> Calls:
 
 
 def long(settings: Settings) -> Calls:
-    """Put the element that decides last of more than fit one block."""
-    yield (_one_of(LONG, LONG - 1, 37.0, settings),)
+    """Put the element that decides last of more than fit one block, of a row or of a matrix."""
+    for shape in ((LONG,), (MANY, 2), (2, MANY)):
+        size = math.prod(shape)
+        yield (_one_of(size, size - 1, 37.0, settings).reshape(shape),)
 
 
 def layouts(settings: Settings) -> Calls:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import FLOATS, TAIL_LENGTHS, float_dtype, scattered
+from refcompress.verify.inputs import FLOATS, MANY, TAIL_LENGTHS, float_dtype, scattered
 from refcompress.verify.operation import Arguments, Law, Region, Settings
 from refcompress.verify.operations.masked_faults import step_bound, step_of
 
@@ -124,8 +124,8 @@ def sizes(settings: Settings) -> Calls:
 
 
 def shapes(settings: Settings) -> Calls:
-    """Give arrays of no to four dimensions, and without entries."""
-    for i, shape in enumerate(((), (0,), (2, 0), (3, 4), (4, 4), (2, 3, 4), (1, 2, 1, 3))):
+    """Give arrays of no to four dimensions, without entries, and longer than a block."""
+    for i, shape in enumerate(((), (0,), (2, 0), (3, 4), (4, 4), (2, 3, 4), (1, 2, 1, 3), (2, MANY), (MANY, 2))):
         yield _scattered(shape, settings, i)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from refcompress.mlp.network import mlp_forward
-from refcompress.verify.inputs import float_dtype, scattered
+from refcompress.verify.inputs import MANY, adds_many, float_dtype, scattered
 from refcompress.verify.operation import Arguments, Case, Settings
 from refcompress.verify.operations.bounded import wide
 
@@ -43,6 +43,12 @@ Make = Callable[[Settings], Iterator[Arguments]]
 def _forms(*forms: tuple[Sequence[int], int], seed: int = 0, **options: Any) -> Make:
     """Return a case of networks of these widths, for batches of these sizes."""
     return lambda settings: (network(sizes, n, settings, seed=i, **options) for i, (sizes, n) in enumerate(forms, seed))
+
+
+def _long(settings: Settings) -> Iterator[Arguments]:
+    """Yield many inputs, units, outputs and examples, where something is promised of so long a sum."""
+    if adds_many(settings["dtype"]):
+        yield from _forms(((MANY, 2), 3), ((2, MANY, 2), 3), ((2, MANY), 3), ((2, 3, 2), MANY))(settings)
 
 
 def _by_hand_sized(settings: Settings) -> Iterator[Arguments]:
@@ -181,6 +187,7 @@ FORWARD_KILLS = {
     "layers of unlike size": (
         "* !bias_across !bias_first !last_layer_only !only_first_activated !residual !transposed"
     ),
+    "longer than a block": "* !bias_across !bias_first !last_layer_only !only_first_activated !residual !transposed",
     "strided": "* !only_first_activated",
     "reversed": "* !only_first_activated",
     "Fortran order": "* !only_first_activated",
@@ -269,6 +276,10 @@ GRADIENTS_KILLS = {
         "!only_first_activated !residual !slope_of_layer_above !slope_of_layer_below !transposed "
         "!weight_transposed"
     ),
+    "longer than a block": (
+        "* !back_transposed !bias_across !bias_first !bias_summed_across !only_first_activated !residual "
+        "!slope_of_layer_above !slope_of_layer_below !transposed !weight_transposed"
+    ),
     "no examples": "decay_0001 decay_001 decay_01",
     "strided": "* !only_first_activated !slope_of_layer_below",
     "reversed": "* !only_first_activated !slope_of_layer_below",
@@ -302,6 +313,7 @@ CASES: tuple[tuple[str, Make, str], ...] = (
     ("large terms that cancel", _cancelling, "plain"),
     ("fractions of all digits", _forms(((3, 4, 2), 5), ((3, 3, 3), 3), ((8, 5, 2), 9), span=20, divisor=13.0), "plain"),
     ("layers of unlike size", _unlike_sizes, "plain"),
+    ("longer than a block", _long, "plain"),
     ("no examples", _empty_batch, "plain"),
     ("strided", _forms(((3, 4, 2), 3), ((2, 2, 2), 2)), "strided"),
     ("reversed", _forms(((3, 4, 2), 3), ((2, 2, 2), 2)), "reversed"),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from refcompress.arguments import Array
 from refcompress.quantization.packing import ORDERS, pack_int4, packed_size, unpack_int4
-from refcompress.verify.inputs import TAIL_LENGTHS
+from refcompress.verify.inputs import MANY, TAIL_LENGTHS
 from refcompress.verify.operation import Arguments, Law, Region, Settings
 from refcompress.verify.operations.quantize_cases import LONG
 
@@ -93,7 +93,8 @@ def _empty() -> Rows:
 
 
 def _long() -> Rows:
-    yield np.resize(np.arange(23), LONG + 1)
+    for shape in ((LONG + 1,), (MANY, 3), (2, 2 * MANY + 1)):
+        yield np.resize(np.arange(23), shape)
 
 
 def _layouts() -> Rows:

@@ -10,7 +10,7 @@ PACK_INT4: dict[str, str] = {
     "rows of every length": "* !column_order !first_axis !flat",
     "several rows": "*",
     "empty": "first_axis flat interleaved_back not_packed odd_code_dropped order=interleaved word_reversed",
-    "longer than a block": "* !column_order !first_axis !flat !halves !halves_of_32",
+    "longer than a block": "* !halves !halves_of_32",
     "3-d and 4-d": (
         "* !added !bytes_swapped !halves !halves_of_32 !low_not_masked !odd_code_dropped !padded_* !reversed_rows "
         "!words_swapped"
@@ -30,7 +30,7 @@ UNPACK_INT4: dict[str, str] = {
     "rows of every length": "* !column_order !first_axis !run_on",
     "several rows": "*",
     "empty": "first_axis odd_code_dropped padding_kept",
-    "longer than a block": "* !column_order !first_axis !halves !halves_of_32 !run_on",
+    "longer than a block": "* !halves !halves_of_32",
     "3-d and 4-d": (
         "* !borrowed !borrowed_apart !bytes_swapped !halves !halves_of_32 !interleaved_back !low_unsigned !odd_* "
         "!padding_kept !run_on !word_reversed !words_swapped"

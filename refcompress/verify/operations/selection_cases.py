@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import FLOATS, TAIL_LENGTHS, float_dtype, floats, selections
+from refcompress.verify.inputs import FLOATS, MANY, TAIL_LENGTHS, float_dtype, floats, selections
 from refcompress.verify.operation import Arguments, Case, Settings
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _with_k(arrays: Iterable[Array], settings: Settings) -> Iterator[Arguments]:
 
 
 def _matrices(settings: Settings) -> Iterator[Arguments]:
-    shapes = ((4, 4), (3, 5), (5, 3), (2, 3, 4), (3, 3, 3), (2, 1, 6))
+    shapes = ((4, 4), (3, 5), (5, 3), (2, 3, 4), (3, 3, 3), (2, 1, 6), (4, MANY), (MANY, 4))
     arrays = [floats(np.arange(math.prod(s)) * 7 % 11 - 5.0, settings["dtype"]).reshape(s) for s in shapes]
     rows = floats([10, -9, 8, 7, 4, 3, -2, 1], settings["dtype"])
     yield from _with_k([*arrays, rows.reshape(2, 4), rows[::-1].reshape(4, 2).copy()], settings)

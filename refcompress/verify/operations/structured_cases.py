@@ -12,7 +12,7 @@ import numpy as np
 
 from refcompress.arguments import Array
 from refcompress.pruning.structured import n_m_sparsify
-from refcompress.verify.inputs import FLOATS, float_dtype, floats, scattered
+from refcompress.verify.inputs import FLOATS, MANY, float_dtype, floats, scattered
 from refcompress.verify.operation import Arguments, Law, Region, Settings
 from refcompress.verify.operations.selection_faults import first_by, magnitude
 from refcompress.verify.operations.sparsify import SPARSIFY
@@ -172,10 +172,12 @@ def lengths(settings: Settings) -> Calls:
 
 
 def thousands(settings: Settings) -> Calls:
-    """Give a layer of a thousand rows, and a long row."""
+    """Give layers of hundreds of rows or columns and more than a thousand, and a long row."""
     shape = (256, LENGTH) if settings["axis"] == -1 else (LENGTH, 256)
     yield (_whole(scattered(shape, 15, 3), settings["dtype"]),)
     yield (_whole(scattered((128 * LENGTH,), 40, 4), settings["dtype"]),)
+    for shape in ((3, (MANY // LENGTH + 1) * LENGTH), (MANY, LENGTH)):
+        yield (_whole(scattered(shape if settings["axis"] == -1 else shape[::-1], 15, 8), settings["dtype"]),)
 
 
 def shapes(settings: Settings) -> Calls:
