@@ -33,16 +33,11 @@ class Place:
     a: Number
     b: Number
     unrounded: Number
-    """The scale before it is rounded to float32."""
+    """The scale before it is rounded to float32: x_min is divided by it."""
     scale: Number
     """The scale that is returned."""
     low: int
     high: int
-
-    @property
-    def divisor(self) -> Number:
-        """The scale that x_min is divided by: the unrounded one, but for float32."""
-        return self.unrounded if isinstance(self.unrounded, Fraction) else self.scale
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Steps:
     no_width: float | None = 1.0
     """The scale of a range of zero width; None: no exception is made."""
     symmetric_zero: Callable[[int], int] = lambda zero: zero
-    zero: Callable[[Place], Number] = lambda at: at.low - at.a / at.divisor
+    zero: Callable[[Place], Number] = lambda at: at.low - at.a / at.unrounded
     rounding: str = "half_even"
     clip: bool = True
 
@@ -308,7 +303,7 @@ FAULTS = (
     Fault(
         "zero_point_from_0",
         "counts the zero point from 0 instead of q_min",
-        _by(zero=lambda at: -at.a / at.divisor, clip=False),
+        _by(zero=lambda at: -at.a / at.unrounded, clip=False),
     ),
     Fault("zero_point_unclipped", "does not bring the zero point into the codes", _by(clip=False)),
     Fault("zero_point_negated", "gives -z for the zero point", _on_right(lambda s, z, settings: (s, -z))),
