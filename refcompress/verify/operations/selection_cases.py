@@ -163,10 +163,12 @@ def _with_k(arrays: Iterable[Array], settings: Settings) -> Iterator[Arguments]:
 
 
 def _matrices(settings: Settings) -> Iterator[Arguments]:
-    shapes = ((4, 4), (3, 5), (5, 3), (2, 3, 4), (3, 3, 3), (2, 1, 6), (4, MANY), (MANY, 4))
+    shapes = ((4, 4), (3, 5), (5, 3), (2, 3, 4), (3, 3, 3), (2, 1, 6))
     arrays = [floats(np.arange(math.prod(s)) * 7 % 11 - 5.0, settings["dtype"]).reshape(s) for s in shapes]
     rows = floats([10, -9, 8, 7, 4, 3, -2, 1], settings["dtype"])
-    yield from _with_k([*arrays, rows.reshape(2, 4), rows[::-1].reshape(4, 2).copy()], settings)
+    long = floats(np.arange(4 * MANY) * 77 % 251 - 125.0, settings["dtype"])
+    arrays += [rows.reshape(2, 4), rows[::-1].reshape(4, 2).copy(), long.reshape(4, MANY), long.reshape(MANY, 4)]
+    yield from _with_k(arrays, settings)
 
 
 def _equal_matrices(settings: Settings) -> Iterator[Arguments]:
