@@ -116,8 +116,6 @@ def _huber(d: Array) -> Array:
 
 
 def _softmax(z: Array) -> Array:
-    if z.ndim == 0:
-        return np.ones(())
     e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
