@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TAIL_LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 1000)  # around the widths of vector loops
 MANY = 1030  # entries of one axis, beside a short one: more than a block of 1,024
+LONG_MATRICES = ((MANY, 2), (2, MANY))
 
 # dtype -> (bits of the significand, largest finite value, smallest normal, smallest subnormal)
 FLOATS = {

@@ -15,7 +15,7 @@ import numpy as np
 
 from refcompress.arguments import Array
 from refcompress.verify.exchange import Exchange
-from refcompress.verify.inputs import MANY
+from refcompress.verify.inputs import LONG_MATRICES
 from refcompress.verify.operation import Arguments, Operation, Settings
 from refcompress.verify.variation import Draws, separable
 
@@ -26,7 +26,6 @@ OF_NETWORKS = 8  # which take many operations each
 MOST = 4096  # numbers of a call that is rearranged, where its answer has to be computed again
 TRIES = 4  # shapes that are tried where not every shape has an answer
 LONG = 4099  # longer than most blocks, and no multiple of a vector's width
-LONG_MATRICES = ((MANY, 2), (2, MANY))
 LENGTHS = (*range(1, 6), *range(7, 10), 12, *range(15, 18), 20, 24, *range(31, 34), 36, 48, *range(63, 66), 80)
 LARGE = (127, 128, 129, 257, 300, 1000)
 MATRICES = ((1, 9), (9, 1), (17, 1), (4, 4), (5, 3), (3, 5), (8, 9), (33, 2), (2, 33), (16, 4), (3, 20), (20, 32))

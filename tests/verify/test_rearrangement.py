@@ -8,16 +8,16 @@ from verify.toys import LAYERS, PARTS, SCALE
 
 from refcompress import affine_quantize, dequantize, fraction_bits, mse_gradient, quantize
 from refcompress.verify import check
-from refcompress.verify.agreement import compare
+from refcompress.verify.agreement import compare, parts
 from refcompress.verify.candidates import Answer, Candidate, Program
 from refcompress.verify.check import REARRANGED
+from refcompress.verify.inputs import LONG_MATRICES
 from refcompress.verify.operation import Case
 from refcompress.verify.operations import OPERATIONS
 from refcompress.verify.rearrangement import (
     CHANNELS,
     LAYOUTS,
     LONG,
-    LONG_MATRICES,
     OF_A_CASE,
     OF_NETWORKS,
     SHAPES,
@@ -27,6 +27,8 @@ from refcompress.verify.rearrangement import (
 )
 
 QUANTIZE = OPERATIONS["quantize"]
+SINGLE_NUMBERS = ("affine_parameters", "keep_count")
+WITH_ARRAYS = [name for name in OPERATIONS if name not in SINGLE_NUMBERS]
 
 
 def exchanges(op, settings=None, keep=lambda args: True):
@@ -87,15 +89,12 @@ def test_numbers_are_given_with_the_other_inputs_that_they_came_with():
     assert ties[-2] & of_p[-2]
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(OPERATIONS) - {"affine_parameters", "keep_count"})
-)  # they take single numbers
+@pytest.mark.parametrize("name", WITH_ARRAYS)
 def test_matrices_are_given_whose_rows_or_columns_no_block_of_1024_covers(name):
     operation, settings = OPERATIONS[name], OPERATIONS[name].defaults
     directed = answered_rightly(operation, settings)
     calls = [*directed, *rearranged(operation, settings, directed, 0)]
-    arrays = [v for call in calls for arg in call.args for v in (arg if isinstance(arg, list) else [arg])]
-    shapes = [v.shape for v in arrays if isinstance(v, np.ndarray) and v.ndim > 1]
+    shapes = [array.shape for call in calls for array in parts(call.args) if array.ndim > 1]
     assert max(shape[0] for shape in shapes) > 1024 < max(shape[-1] for shape in shapes)
 
 

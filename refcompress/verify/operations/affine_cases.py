@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refcompress.arguments import Array
-from refcompress.verify.inputs import FLOATS, MANY, float_dtype
+from refcompress.verify.inputs import FLOATS, LONG_MATRICES, MANY, float_dtype
 from refcompress.verify.operation import Arguments, Region, Settings
 from refcompress.verify.operations.quantize_cases import LONG
 
@@ -115,7 +115,7 @@ def shaped(
 def long_shapes(axis: int | None) -> tuple[tuple[int, ...], ...]:
     """Return shapes that no block covers: of many elements a channel, and of many channels."""
     shapes: dict[int | None, tuple[tuple[int, ...], ...]] = {
-        None: ((LONG,), (MANY, 2), (2, MANY)),
+        None: ((LONG,), *LONG_MATRICES),
         0: ((2, LONG // 2), (MANY, 3)),
         1: ((1, 2, LONG // 2), (2, MANY, 3)),
         -1: ((LONG // 2, 2), (3, MANY)),

@@ -13,7 +13,7 @@ import numpy as np
 from refcompress.arguments import Array
 from refcompress.quantization.fixed_point import fraction_bits
 from refcompress.rounding import code_range
-from refcompress.verify.inputs import FLOATS, MANY, TAIL_LENGTHS, extremes, float_dtype, next_to
+from refcompress.verify.inputs import FLOATS, LONG_MATRICES, TAIL_LENGTHS, extremes, float_dtype, next_to
 from refcompress.verify.operation import Arguments, Law, Region, Settings
 from refcompress.verify.operations.quantize_cases import LONG
 
@@ -154,7 +154,7 @@ def places(settings: Settings) -> Calls:
 
 def long(settings: Settings) -> Calls:
     """Put the element that decides last of more than fit one block, of a row or of a matrix."""
-    for shape in ((LONG,), (MANY, 2), (2, MANY)):
+    for shape in ((LONG,), *LONG_MATRICES):
         size = math.prod(shape)
         yield (_one_of(size, size - 1, 37.0, settings).reshape(shape),)
 

@@ -127,15 +127,15 @@ def _scale_in_float16(args: Arguments, settings: Settings) -> Any:
     return _ranged(_rounded(v.astype(np.float64), settings), settings)
 
 
-def _at_the_smallest(scale: Callable[[float], float]) -> Answer:
-    """Return the fault of another 2^p where it is below the normal numbers of x's dtype, whose smallest is given."""
+def _below_normal(times: float) -> Answer:
+    """Return the fault of taking so many times the smallest normal number of x's dtype for a 2^p that is smaller."""
 
     def answer(args: Arguments, settings: Settings) -> Any:
         x, p = args
         normal = FLOATS[x.dtype.name][2]
         if np.ldexp(1.0, p) >= normal:
             return quantized(args, settings)
-        return _ranged(_rounded(x.astype(np.float64) * scale(normal), settings), settings)
+        return _scaled(_factor(lambda p: times * normal))(args, settings)
 
     return answer
 
@@ -231,8 +231,8 @@ FAULTS = (
     Fault("product_in_float32", "computes x * 2^p in float32", _scaled(_in_dtype("float32"))),
     Fault("x_in_float16", "takes x in as float16", _scaled(_in_dtype("float16", x_only=True))),
     Fault("scale_in_float16", "holds 2^p in float16, where it is infinite from p = 16 on", _scale_in_float16),
-    Fault("power_flushed", "takes 2^p for 0 where it is no normal number", _at_the_smallest(lambda normal: 0.0)),
-    Fault("power_at_least_normal", "holds 2^p to the normal numbers: none is smaller", _at_the_smallest(float)),
+    Fault("power_flushed", "takes 2^p for 0 where it is no normal number", _below_normal(0.0)),
+    Fault("power_at_least_normal", "holds 2^p to the normal numbers: none is smaller", _below_normal(1.0)),
     Fault("x_truncated", "makes x an integer before it is scaled", _scaled(lambda x, p: np.ldexp(np.trunc(x), p))),
     Fault("x_rounded", "rounds x before it is scaled", _scaled(lambda x, p: np.ldexp(np.rint(x), p))),
     Fault("x_clipped", "brings x itself into [q_min, q_max] before it is scaled, and not the code", _x_clipped),
